@@ -48,6 +48,8 @@ def make_run_document(
         changed = list_changes(folder).items() - before.items()
         document["files"] = sorted(path.relative_to(folder).as_posix() for path, _ in changed)
         document |= {"cases": reported.cases, "warnings": reported.warnings}
+        if reported.left_out:
+            document["left_out"] = reported.left_out
     return document
 
 
@@ -57,6 +59,7 @@ class ReportedCases(logging.Handler):
     Attributes:
         cases: each case that was planned or is done, with what is known of it.
         failed: each case that failed, with the reason.
+        left_out: each series of a study that is of another kind than the bundle is for.
         warnings: all that were logged, also those that are of no case.
 
     Example:
@@ -69,6 +72,7 @@ class ReportedCases(logging.Handler):
         super().__init__(logging.INFO)
         self.cases: list[dict[str, Any]] = []
         self.failed: list[dict[str, Any]] = []
+        self.left_out: list[dict[str, Any]] = []
         self.warnings: list[str] = []
 
     def __enter__(self) -> "ReportedCases":
@@ -85,13 +89,15 @@ class ReportedCases(logging.Handler):
         if became_of := getattr(record, "report", None):
             became, facts = became_of
             self.cases = [case for case in self.cases if case["case"] != facts["case"]]
-            (self.failed if became == "failed" else self.cases).append(facts)
+            lists = {"failed": self.failed, "left out": self.left_out}
+            lists.get(became, self.cases).append(facts)
         elif record.levelno == logging.WARNING:
             self.warnings.append(record.getMessage())
 
     def make_document(self) -> dict[str, Any]:
-        """The cases, and those that failed."""
-        return {"cases": self.cases, "failed": self.failed}
+        """The cases, those that failed, and those that were left out, if any."""
+        left_out = {"left_out": self.left_out} if self.left_out else {}
+        return {"cases": self.cases, "failed": self.failed, **left_out}
 
 
 def list_changes(folder: Path) -> dict[Path, int]:

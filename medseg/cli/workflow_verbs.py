@@ -79,6 +79,15 @@ def segment(
     ],
     out: Annotated[Path, PathOption("--out", "-o", help="Folder for the label maps and previews.")],
     bundle: Bundle = _LIVER,
+    series: Annotated[
+        str | None,
+        typer.Option(
+            "--series",
+            metavar="SERIES",
+            help="Of a DICOM study: all, for each series that the bundle accepts; largest; or the "
+            "number or UID of one, see medseg inspect.",
+        ),
+    ] = None,
     plan: Annotated[
         bool,
         typer.Option(
@@ -99,12 +108,16 @@ def segment(
     nor --out, shows all keys.
 
     Example: [cyan]medseg segment study/ct -b liver_slices -o masks[/]
+
+    Each CT of a study: [cyan]medseg segment study -b liver_slices -o masks --series all[/]
     """
     if list_keys:
         _show_keys(bundle, "inference", context.args, json=json)
         return
     refuse_override(context, source, "INPUT")
     fixed = [f"--input={source}", f"--output_dir={out}"]  # so, even where a name starts with --
+    if series is not None:
+        fixed += [f"--{'series_uid' if '.' in series else 'choose_series'}={series}"]
     if plan and not any(word.partition("=")[0] == "--existing" for word in context.args):
         fixed += ["--existing", "None"]  # a plan writes nothing, so that nothing is in its way
     run_id = _PLANNING if plan else "inference"

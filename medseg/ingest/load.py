@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from medseg.ingest.dicom.series import Series
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.volumes.file import load_file
 from medseg.ingest.volumes.header import Choices, check_index
+
+UID = re.compile(r"[0-9]+(\.[0-9]+){2,}")
+"""A Series Instance UID; files are rarely named so, and a file or folder goes first."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class LoadOptions:
 
     _: KW_ONLY
     series_uid: str | None = None
-    choose: str | None = None
+    choose: str | int | None = None
     resample: bool = False
     volume: int | None = None
     affine: str | None = None
@@ -45,7 +50,7 @@ def load(
     path: str | Path,
     *,
     series_uid: str | None = None,
-    choose: str | None = None,
+    choose: str | int | None = None,
     resample: bool = False,
     volume: int | None = None,
     affine: str | None = None,
@@ -58,10 +63,12 @@ def load(
 
     Args:
         path: NIfTI, NRRD, MetaImage or MGH, known by its suffix (`medseg.ingest.formats`);
-            otherwise DICOM.
+            otherwise DICOM. FOLDER/UID, where no file has this name, is the series of this UID in
+            a folder.
         series_uid: the DICOM series to load where there are several.
         choose: "largest" takes the usable DICOM image series with most slices where there are
-            several and none is named; None refuses them. The choice is logged.
+            several and none is named, and a number the one of this SeriesNumber; None refuses
+            several. What "largest" chose is logged.
         resample: lay tilted, missing or unevenly spaced DICOM slices onto an upright regular grid,
             by linear interpolation, instead of refusing them. What was done is logged.
         volume: which one of a volume file of several, counted from 0.
@@ -96,10 +103,24 @@ def load(
 
 
 def find_one_series(path: str | Path, options: LoadOptions) -> Series:
-    """Find the DICOM series of a path that the options choose.
+    """Find the DICOM series of a path that the options choose, unless the path itself names one.
 
     Raises:
         IngestError: there is none, there are several and none is chosen, or it is refused.
     """
-    found = find_series(path, resample=options.resample)
-    return choose_series(found, Path(path), series_uid=options.series_uid, choose=options.choose)
+    folder, named = split_series_path(Path(path))
+    found = find_series(folder, resample=options.resample)
+    if named is not None:
+        return choose_series(found, folder, series_uid=named)
+    return choose_series(found, folder, series_uid=options.series_uid, choose=options.choose)
+
+
+def split_series_path(path: Path) -> tuple[Path, str | None]:
+    """The folder, or DICOMDIR, and the UID of a path FOLDER/UID; any other path, and None.
+
+    Example:
+        >>> folder, uid = split_series_path(Path("study/1.2.840.1.5"))  # doctest: +SKIP
+    """
+    if UID.fullmatch(path.name) and not os.path.lexists(path) and os.path.exists(path.parent):
+        return path.parent, path.name
+    return path, None

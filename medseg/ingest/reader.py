@@ -11,6 +11,7 @@ In a bundle:
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from pathlib import Path
@@ -23,11 +24,13 @@ from monai.transforms.transform import MapTransform
 
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
 from medseg.ingest.checks import check_same_grid, to_labels
+from medseg.ingest.dicom.find_series import find_series
 from medseg.ingest.dicom.header.image_kind import describe_contradiction
 from medseg.ingest.dicom.read_series import read_series
+from medseg.ingest.dicom.selection import choose_series, find_own_place
 from medseg.ingest.dicom.series import Series
 from medseg.ingest.formats import is_named_dicom, is_volume_file
-from medseg.ingest.load import LoadOptions, find_one_series
+from medseg.ingest.load import UID, LoadOptions, find_one_series
 from medseg.ingest.metadata import (
     BODY_PART,
     CONTRADICTION,
@@ -42,6 +45,8 @@ from medseg.ingest.metadata import (
 from medseg.ingest.pictures.orientation import check_same_orientation
 from medseg.ingest.volumes.file import load_file, read_file_header
 from medseg.ingest.volumes.voxels import check_image
+
+logger = logging.getLogger(__name__)
 
 REMEMBERED_SERIES = 4
 """A reader remembers so many series: that of the case in work, and of the next, read meanwhile."""
@@ -58,7 +63,9 @@ class VolumeReader(ImageReader):
             and the map is returned in the smallest integer type that holds the declared ones; what
             rounding made of a whole number is that number (`LABEL_TOLERANCE`).
         series_uid: the DICOM series to load where a folder holds several.
-        choose: "largest" takes the usable image series with most slices where there are several.
+        choose: "largest" takes the usable image series with most slices where there are several,
+            and a number the one of this SeriesNumber. "all" is for `medseg.inference.find_cases`,
+            which makes a case of each; of what it hands over, the reader chooses none.
         resample: lay tilted, missing or unevenly spaced slices onto an upright regular grid instead
             of refusing them; see `medseg.ingest.load`, also for the others.
         volume: which one of a volume file of several.
@@ -75,7 +82,7 @@ class VolumeReader(ImageReader):
         labels: Collection[int] | None = None,
         *,
         series_uid: str | None = None,
-        choose: str | None = None,
+        choose: str | int | None = None,
         resample: bool = False,
         volume: int | None = None,
         affine: str | None = None,
@@ -87,9 +94,14 @@ class VolumeReader(ImageReader):
                 "labels cannot be read with resample=True: interpolation changes their values"
             )
         self.labels = None if labels is None else tuple(labels)
+        self.takes_all_series = choose == "all"
+        if self.takes_all_series and series_uid is not None:
+            raise ValueError(
+                f"series_uid={series_uid} and choose='all' exclude each other: pass one of them"
+            )
         self.options = LoadOptions(
             series_uid=series_uid,
-            choose=choose,
+            choose=None if self.takes_all_series else choose,
             resample=resample,
             volume=volume,
             affine=affine,
@@ -126,7 +138,7 @@ class VolumeReader(ImageReader):
             check_same_grid(grids[0], grid, names=(str(img[0]), str(path)))
         shape, affine = grids[0].shape, grids[0].affine
         series = [self.find_series(path) for path in img]
-        stated = _describe_kind(series[0]) | {RESAMPLED: _explain_resampling(series)}
+        stated = describe_kind(series[0]) | {RESAMPLED: _explain_resampling(series)}
         if len(volumes) == 1:
             return volumes[0], make_metadata(shape, affine=affine) | stated
         return np.stack(volumes), make_metadata(shape, affine=affine, channel_dim=0) | stated
@@ -147,10 +159,42 @@ class VolumeReader(ImageReader):
             if _stamp(path, series) == stamps:
                 return series
         series = find_one_series(path, self.options)
-        for oldest in list(self._series)[: 1 - REMEMBERED_SERIES]:
-            self._series.pop(oldest, None)
-        self._series[path] = series, _stamp(path, series)
+        self._remember({path: series})
         return series
+
+    def list_series(self, path: Path) -> dict[Path, Series]:
+        """Every DICOM series below a folder or of a DICOMDIR, by a path that stands for it alone.
+
+        The path is FOLDER/UID, see `medseg.ingest.load`, or of a series without a UID its own
+        folder or file; one that has none is left out with a warning. All are remembered, so that
+        none is judged again.
+
+        Raises:
+            IngestError: "not-found".
+        """
+        found = find_series(path, resample=self.options.resample)
+        listed: dict[Path, Series] = {}
+        for series in filter(lambda s: s.slices, found):
+            if UID.fullmatch(series.uid):
+                chosen = choose_series(found, path, series_uid=series.uid)
+                listed[path / series.uid] = chosen
+            elif (place := find_own_place(series, found)) is not None:
+                listed[place] = series
+            else:
+                logger.warning(
+                    "a series of %d files in %s is left out, since it states no UID and shares its "
+                    "folder: put its files into a folder of their own",
+                    len(series.files),
+                    path,
+                )
+        self._remember(listed)
+        return listed
+
+    def _remember(self, found: Mapping[Path, Series]) -> None:
+        kept = max(REMEMBERED_SERIES - len(found), 0)
+        for oldest in list(self._series)[: max(len(self._series) - kept, 0)]:
+            self._series.pop(oldest, None)
+        self._series |= {path: (series, _stamp(path, series)) for path, series in found.items()}
 
     def _load(self, path: Path) -> tuple[np.ndarray, Geometry]:
         options, series = self.options, self.find_series(path)
@@ -173,7 +217,7 @@ def _stamp(path: Path, series: Series) -> list[tuple[int, int]]:
     return [(s.st_size, s.st_mtime_ns) if s else (0, 0) for s in stats]
 
 
-def _describe_kind(series: Series | None) -> dict[str, str]:
+def describe_kind(series: Series | None) -> dict[str, str]:
     """What a DICOM header says that the image shows; empty words for a volume file."""
     if series is None:
         return {MODALITY: "", BODY_PART: "", CONTRADICTION: ""}

@@ -202,7 +202,10 @@ REMEDIES: dict[Reason, str] = {
         "put the file of voxels beside the header, and write that file name into the header"
     ),
     Reason.UNDECODABLE: "decompress the file with another tool, e.g. gdcmconv --raw",
-    Reason.SEVERAL_SERIES: f"pass {SERIES_UID}, or a folder of the files of only one series",
+    Reason.SEVERAL_SERIES: (
+        f"pass {SERIES_UID} or --choose_series NUMBER of one, see medseg inspect, or a folder of "
+        "the files of only one series"
+    ),
     Reason.UNKNOWN_SERIES: "pass the UID of a series that is there",
     Reason.NOT_AN_IMAGE: "pass the image series it refers to",
     Reason.MULTI_FRAME: (

@@ -18,7 +18,7 @@ from monai.engines import SupervisedEvaluator
 from torch.utils.data import Dataset
 
 from medseg.base.files import whole
-from medseg.inference.cases.report import DONE, FAILED, REPORT, report_case
+from medseg.inference.cases.report import DONE, FAILED, LEFT_OUT, REPORT, report_case
 from medseg.inference.cases.run import run_cases
 from medseg.report.provenance import (
     describe_provenance,
@@ -81,7 +81,7 @@ class RecordSegmentation(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep what became of a case."""
         became, facts = getattr(record, REPORT)
-        if became in (DONE, FAILED):
+        if became in (DONE, FAILED, LEFT_OUT):
             self.cases[facts["case"]] = {"status": became, **facts}
 
     def _write(self) -> None:

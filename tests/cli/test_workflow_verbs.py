@@ -63,6 +63,20 @@ def test_segment_runs_inference_on_the_input(here, calls):
     assert expected.items() <= calls[0].items()
 
 
+@pytest.mark.parametrize(
+    ("series", "key"),
+    [
+        ("all", ("choose_series", "all")),
+        ("4", ("choose_series", 4)),
+        ("largest", ("choose_series", "largest")),
+        ("1.2.840.4", ("series_uid", "1.2.840.4")),
+    ],
+)
+def test_segment_takes_the_series_that_are_asked_for(here, calls, series, key):
+    assert run_medseg("segment", "docs", "-o", "masks", "--series", series).exit_code == 0
+    assert calls[0][key[0]] == key[1]
+
+
 def test_segment_plans_without_computing(here, calls):
     assert run_medseg("segment", "docs", "-o", "masks", "--plan").exit_code == 0
     assert calls[0]["run_id"] == "planning"

@@ -52,6 +52,10 @@ def _is_existing_mode(value: Any) -> bool:
     return value is None or (isinstance(value, str) and value in ("refuse", "skip", "overwrite"))
 
 
+def _is_choice_of_series(value: Any) -> bool:
+    return value in ("largest", "all") if isinstance(value, str) else is_integer(value)
+
+
 def _is_encoder(value: Any) -> bool:
     return value in ("plain", "residual") or (is_text(value) and value[:5] == "timm/")
 
@@ -205,7 +209,9 @@ RULES: Mapping[str, Rule] = {
     "volume": allow_null(make_whole_rule(0)),
     "affine": allow_null(make_word_rule("sform", "qform")),
     "units": allow_null(make_word_rule("mm", "cm", "m", "micron", "stated")),
-    "choose_series": allow_null(make_word_rule("largest")),
+    "choose_series": allow_null(
+        Rule("largest, all or the number of a series", _is_choice_of_series)
+    ),
     **dict.fromkeys(("load", "fit"), _COMPONENT),
 }
 """Key of a config -> what its value has to be, whatever the bundle."""

@@ -78,6 +78,10 @@ class Findings:
     warnings: list[str] = field(default_factory=list)
 
 
+class RefusedImageError(ValueError):
+    """The image cannot be what the network was trained on."""
+
+
 class CheckImaged(MapTransform):
     """Refuses images that cannot be what a network was trained on, and warns of doubtful ones.
 
@@ -103,8 +107,9 @@ class CheckImaged(MapTransform):
         force: go on with what would be refused, and say so.
 
     Raises:
+        RefusedImageError: in the call, an image that is refused; it is a ValueError.
         TypeError: `force` is neither true nor false.
-        ValueError: an unknown modality; in the call, an image that is refused.
+        ValueError: an unknown modality.
     """
 
     def __init__(
@@ -131,7 +136,8 @@ class CheckImaged(MapTransform):
         for key in self.key_iterator(data):
             found = self.list_findings(data[key])
             if found.refusals and not self.force:
-                raise ValueError(f"{_say_unlike(found.refusals)}: {self._describe_remedy()}")
+                remedy = self._describe_remedy()
+                raise RefusedImageError(f"{_say_unlike(found.refusals)}: {remedy}")
             forced = [f"{FORCED}: {finding}" for finding in found.refusals]
             notes = [*self._other_settings, *forced, *found.warnings]
             add_notes(data[key], notes)
@@ -155,6 +161,12 @@ class CheckImaged(MapTransform):
         differences = list_other_settings(self.weights, self.choices)
         said = f"{FORCED}: other settings than in training ({'; '.join(differences)})"
         return [said] if differences else []
+
+    def explain_other_kind(self, meta: Mapping[str, Any]) -> str:
+        """Why an image is refused by what its DICOM header says; "" where it is not, or forced."""
+        found = Findings()
+        self._compare_header(meta, found)
+        return "" if self.force else "; ".join(found.refusals)
 
     def list_findings(self, image: Tensor) -> Findings:
         """What speaks against an image, (C, *spatial)."""

@@ -6,11 +6,15 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from monai.data.image_reader import ImageReader
+
 from medseg.base.arguments import require_bool
 from medseg.base.files import check_apart
 from medseg.base.path_keys import require_path
 from medseg.base.text import LeftOut
+from medseg.inference.cases.check_image import CheckImaged
 from medseg.inference.cases.existing import Case, check_existing, check_names, select_cases
+from medseg.inference.cases.series_cases import list_series_cases
 from medseg.inference.outputs.label_files import is_of_masks
 from medseg.inference.outputs.source import FIRST_CHANNEL, get_case_name
 from medseg.ingest import IngestError
@@ -23,6 +27,7 @@ from medseg.ingest.formats import (
     select_volume_files,
     strip_suffix,
 )
+from medseg.ingest.reader import VolumeReader
 from medseg.ingest.volumes.file import list_files_of
 
 logger = logging.getLogger(__name__)
@@ -43,6 +48,8 @@ def find_cases(
     output_dir: str | os.PathLike | None = None,
     existing: str | None = "refuse",
     probabilities: bool = False,
+    reader: ImageReader | None = None,
+    check: CheckImaged | None = None,
 ) -> list[Case]:
     """The volumes of an input, as `{"case": name, "image": path}`, sorted by name.
 
@@ -60,6 +67,9 @@ def find_cases(
         existing: what outputs that are there already mean, see `select_cases`.
         probabilities: whether `ProbabilityFiles` will write there too. "skip" leaves a case that
             has its label map as it is, and warns of those that have no probabilities.
+        reader: that will read the images; where it takes all series, see `VolumeReader`, each of a
+            DICOM folder is a case of its own, see `list_series_cases`.
+        check: what the bundle accepts, by their headers, of such series; the others are left out.
 
     Raises:
         FileNotFoundError: `path` does not exist.
@@ -82,6 +92,8 @@ def find_cases(
     if target is not None:
         check_apart(target, source)
     cases = [{"case": get_case_name(p), "image": str(p)} for p in _find_images(source, target)]
+    if isinstance(reader, VolumeReader) and reader.takes_all_series:
+        cases = list_series_cases(cases, reader, check=check)
     check_names(cases, source)
     if target is None:
         return cases

@@ -3,7 +3,10 @@
 import os
 from pathlib import Path
 
+from monai.data.image_reader import ImageReader
+
 from medseg.base.arguments import require_bool
+from medseg.inference.cases.check_image import CheckImaged
 from medseg.inference.cases.existing import Case
 from medseg.inference.cases.find_cases import find_cases, is_dicom
 from medseg.inference.cases.find_pictures import find_pictures
@@ -37,6 +40,8 @@ def find_slices(
     output_dir: str | os.PathLike | None = None,
     existing: str | None = "refuse",
     probabilities: bool = False,
+    reader: ImageReader | None = None,
+    check: CheckImaged | None = None,
 ) -> list[Case]:
     """The cases of an input: its pictures, see `find_pictures`, or its volumes, see `find_cases`.
 
@@ -45,6 +50,7 @@ def find_slices(
         output_dir: where the outputs will be written.
         existing: what outputs that are there already mean, see `select_cases`.
         probabilities: whether `ProbabilityFiles` will write there too, which it does of volumes.
+        reader: of volumes, see `find_cases`; likewise `check`.
 
     Raises:
         FileNotFoundError, OSError, TypeError: as the two.
@@ -52,7 +58,12 @@ def find_slices(
     """
     if not holds_pictures(path, output_dir=output_dir):
         return find_cases(
-            path, output_dir=output_dir, existing=existing, probabilities=probabilities
+            path,
+            output_dir=output_dir,
+            existing=existing,
+            probabilities=probabilities,
+            reader=reader,
+            check=check,
         )
     if require_bool(probabilities, "save_probabilities"):
         raise ValueError(

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-PLANNED, DONE, FAILED = "planned", "done", "failed"
+PLANNED, DONE, FAILED, LEFT_OUT = "planned", "done", "failed", "left out"
 
 REPORT = "report"
 """The attribute of a record: one of the words above, and what is known of the case."""
@@ -16,7 +16,7 @@ def report_case(became: str, case: str, **facts: Any) -> None:
     and learns the same on a terminal as elsewhere, at every level of the log.
 
     Args:
-        became: `PLANNED`, `DONE` or `FAILED`.
+        became: `PLANNED`, `DONE`, `FAILED` or `LEFT_OUT`.
         case: its name.
         facts: what is known of it.
 

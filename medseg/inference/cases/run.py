@@ -26,8 +26,10 @@ from medseg.base.errors import (
 )
 from medseg.base.text import count_noun, escape_unprintable, shorten_list
 from medseg.base.watch import Watch
+from medseg.inference.cases.check_image import RefusedImageError
 from medseg.inference.cases.read_ahead import ReadAhead
-from medseg.inference.cases.report import DONE, FAILED, PLANNED, report_case
+from medseg.inference.cases.report import DONE, FAILED, LEFT_OUT, PLANNED, report_case
+from medseg.inference.cases.series_cases import ONE_OF
 from medseg.inference.outputs.notes import FACTS, FOUND
 from medseg.inference.tiles.memory_plan import Plan, find_device
 from medseg.inference.tiles.sweep import CancelledError
@@ -82,7 +84,9 @@ def run_cases(
     done or has failed nothing stays in memory, the evaluator's `state` included. Each case that is
     done is a line of the log: what was found, as the volume of each class, and the seconds. Of
     cases that fail for one kind of reason the first is a line, and the others are counted at the
-    end. A program learns the same, with the reason of each, from `report_case`.
+    end. A program learns the same, with the reason of each, from `report_case`. One of several
+    series of a study that turns out to be of another kind than the bundle is for is left out with a
+    warning, and is a failure only where no case was done.
 
     Args:
         evaluator: its handlers and post-processing do with each result what they do.
@@ -105,6 +109,7 @@ def run_cases(
     cases: Sequence[dict[str, Any]] = dataset.data  # type: ignore[attr-defined]
     failures: dict[str, str] = {}
     kinds = _KindsOfFailure()
+    left_out: dict[str, str] = {}
     made: dict[str, list[Path]] = {}
     reader = ReadAhead(dataset, len(cases))
     with (
@@ -125,13 +130,16 @@ def run_cases(
             except CancelledError:  # no failure of the case: the whole run is to stop
                 raise
             except Exception as error:  # whatever it is, it must not cost the other cases
+                if _is_series_of_other_kind(case, error):
+                    left_out[case["case"]] = _leave_out(case["case"], error)
+                    continue
                 failures[case["case"]] = kinds.log(case["case"], error)
                 report_case(FAILED, case["case"], reason=failures[case["case"]])
                 forget_frames(error)
                 if on_failure is not None:
                     on_failure(case["case"], failures[case["case"]])
     _check_outputs(watch, made, failures, total=len(cases))
-    return _count_or_raise(failures, len(cases))
+    return _count_or_raise(failures if made else failures | left_out, len(cases)) - len(left_out)
 
 
 def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
@@ -156,6 +164,9 @@ def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
             try:
                 plan = _plan(inferer, network, dataset[index]["image"])
             except Exception as error:  # as in run_cases
+                if _is_series_of_other_kind(case, error):
+                    _leave_out(name, error)
+                    continue
                 failures[name] = kinds.log(name, error)
                 report_case(FAILED, name, reason=failures[name])
             else:
@@ -220,6 +231,20 @@ def _estimate_needed_bytes(evaluator: SupervisedEvaluator, item: Mapping[str, An
 def _plan(inferer: Any, network: Any, image: Tensor) -> Plan | None:
     """The plan for an image of a dataset, on the device of the network."""
     return inferer.plan(image[None].to(find_device(network) or image.device), network)
+
+
+def _is_series_of_other_kind(case: Mapping[str, Any], error: BaseException) -> bool:
+    """Whether a case is one series of a study, of another kind than the bundle is for."""
+    return ONE_OF in case and isinstance(find_root_cause(error), RefusedImageError)
+
+
+def _leave_out(case: str, error: BaseException) -> str:
+    """Log and report that a series is left out; the reason."""
+    reason, shown = _describe_failure(error)
+    logger.warning("case %s is left out: %s", case, shown)
+    report_case(LEFT_OUT, case, reason=reason)
+    forget_frames(error)
+    return reason
 
 
 class _KindsOfFailure:

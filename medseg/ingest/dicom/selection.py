@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from medseg.base.arguments import is_integer
 from medseg.ingest.content import make_format_error
 from medseg.ingest.dicom.judge import judge
 from medseg.ingest.dicom.series import Series
@@ -23,6 +25,8 @@ logger = logging.getLogger(__name__)
 RULES = ("largest",)
 """Ways to choose among several: the accepted or repaired image series with most slices."""
 
+_NUMBER = re.compile(r"[+-]?\d{1,11}")  # an IS is at most 12 characters long
+
 COMPANIONS = {
     Reason.NOT_AN_IMAGE: "no image",
     Reason.LOCALIZER: "localizer",
@@ -33,7 +37,11 @@ COMPANIONS = {
 
 
 def choose_series(
-    found: Sequence[Series], path: Path, *, series_uid: str | None = None, choose: str | None = None
+    found: Sequence[Series],
+    path: Path,
+    *,
+    series_uid: str | None = None,
+    choose: str | int | None = None,
 ) -> Series:
     """Pick the series that is meant; a file that cannot be read leaves no choice but by UID.
 
@@ -43,8 +51,8 @@ def choose_series(
         series_uid: the UID of the one that is meant. It is taken beside damaged files, which are
             counted in a warning, unless one of them states the same UID, or states none and lies in
             a folder of the series.
-        choose: the rule to go by where several image series are found, one of `RULES`; a tie is
-            refused. None refuses several.
+        choose: the rule to go by where several image series are found, one of `RULES`, or the
+            SeriesNumber of the one that is meant; a tie is refused. None refuses several.
 
     Returns:
         The series, which may be refused for reasons of its own. A rule that had to decide is
@@ -69,6 +77,8 @@ def choose_series(
         raise _make_empty_error(path)
     if len(found) > len(images):
         logger.info("skipped %d series without image slices in %s", len(found) - len(images), path)
+    if choose is not None and choose != "largest":
+        return _choose_by_number(images, path, number=int(choose))
     if len(images) == 1:
         return images[0]
     if choose == "largest":
@@ -84,9 +94,18 @@ def is_companion(series: Series) -> bool:
     )
 
 
-def _check_arguments(series_uid: str | None, choose: str | None) -> None:
-    if choose is not None and choose not in RULES:
-        raise ValueError(f"choose must be one of {', '.join(RULES)} or None, got {choose!r}")
+def get_number(series: Series) -> int | None:
+    """The SeriesNumber that all slices share; None where they state none, or no whole number."""
+    stated = {header.origin.series_number.strip() for header in series.slices}
+    text = stated.pop() if len(stated) == 1 else ""
+    return int(text) if _NUMBER.fullmatch(text) else None
+
+
+def _check_arguments(series_uid: str | None, choose: str | int | None) -> None:
+    if choose is not None and choose not in RULES and not is_integer(choose):
+        raise ValueError(
+            f"choose must be {' or '.join(RULES)}, the number of a series, or None, got {choose!r}"
+        )
     if series_uid == "":
         raise ValueError("series_uid is empty: pass a UID, or None and the folder of one series")
     if choose is not None and series_uid is not None:
@@ -125,6 +144,26 @@ def _choose_by_uid(
     remedy = _make_remedy(found, found)
     raise IngestError(
         Reason.UNKNOWN_SERIES, f"no series {series_uid} in {path}{holds}", remedy=remedy
+    )
+
+
+def _choose_by_number(images: Sequence[Series], path: Path, *, number: int) -> Series:
+    """The image series of a SeriesNumber, where one alone has it."""
+    of_number = [series for series in images if get_number(series) == number]
+    if len(of_number) == 1:
+        return of_number[0]
+    if of_number:
+        finding = f"{len(of_number)} series of number {number} in {path}"
+        remedy = _make_remedy(of_number, images)
+        raise IngestError(
+            Reason.SEVERAL_SERIES, f"{finding}: {_list_series(of_number)}", remedy=remedy
+        )
+    numbers = sorted({n for series in images if (n := get_number(series)) is not None})
+    there = f"which has {', '.join(map(str, numbers))}" if numbers else "where none has a number"
+    raise IngestError(
+        Reason.UNKNOWN_SERIES,
+        f"no image series of number {number} in {path}, {there}",
+        remedy="pass a number that is there" if numbers else f"pass {SERIES_UID}",
     )
 
 
@@ -190,7 +229,7 @@ def _make_remedy(images: Sequence[Series], found: Sequence[Series]) -> str | Non
     unnamed = [series for series in images if not series.uid]
     if not unnamed:
         return None
-    alone = [place for series in unnamed if (place := _find_own_place(series, found)) is not None]
+    alone = [place for series in unnamed if (place := find_own_place(series, found)) is not None]
     way = (
         f"pass the place of one of them alone, such as {alone[0]}"
         if alone
@@ -200,7 +239,7 @@ def _make_remedy(images: Sequence[Series], found: Sequence[Series]) -> str | Non
     return f"pass {SERIES_UID} of one that states it, or {way}" if is_any_named else way
 
 
-def _find_own_place(series: Series, found: Sequence[Series]) -> Path | None:
+def find_own_place(series: Series, found: Sequence[Series]) -> Path | None:
     """Where the series, and nothing else, is read from; None where it shares its folder."""
     if len(series.files) == 1:
         return series.files[0]

@@ -52,7 +52,8 @@ MORE = {
     for keys, kinds in (
         (("kernel_size", "strides", "roi_size", "tile_halo"), LISTS | {"whole number"}),
         (("patience", "encoder_weights", "case_group", "existing", "fit", "seg"), ["nothing"]),
-        (("series_uid", "affine", "units", "choose_series"), ["text"]),
+        (("series_uid", "affine", "units"), ["text"]),
+        (("choose_series",), ["text", "whole number"]),
         (("device", "backend", "score_objects"), ["text"]),
         (("norm", "act"), {"text", "nothing", *LISTS}),
         (("level", "volume"), ["whole number"]),

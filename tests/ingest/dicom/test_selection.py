@@ -11,7 +11,7 @@ from ingest.dicom_writer import make_series, ramp, spoil_rows, write_series
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from medseg.ingest import IngestError, Reason, Verdict, find_series, load
-from medseg.ingest.dicom.selection import RULES, choose_series, is_companion
+from medseg.ingest.dicom.selection import RULES, choose_series, get_number, is_companion
 
 
 def add(folder, count, uid):
@@ -122,10 +122,48 @@ def test_a_damaged_file_may_be_the_named_series_that_is_not_there(tmp_path):
 def test_an_unknown_rule_and_a_rule_beside_a_uid_are_refused(tmp_path):
     assert RULES == ("largest",)
     add(tmp_path, 5, "1.2.1")
-    with pytest.raises(ValueError, match="choose must be one of largest or None, got 'first'"):
+    with pytest.raises(ValueError, match="choose must be largest, the number of a series"):
         load(tmp_path, choose="first")
     with pytest.raises(ValueError, match="exclude each other"):
         load(tmp_path, choose="largest", series_uid="1.2.1")
+
+
+def add_numbered(folder, number, uid):
+    datasets = make_series(ramp((3, 6, 4)), uid=uid)
+    for dataset in datasets:
+        dataset.SeriesNumber = number
+    write_series(folder, datasets, suffix=f".{uid[-1]}")
+
+
+def test_a_number_names_the_series_of_it_that_is_an_image(tmp_path):
+    add_numbered(tmp_path, 2, "1.2.1")
+    add_numbered(tmp_path, 11, "1.2.2")
+    chosen = choose_series(find_series(tmp_path), tmp_path, choose=11)
+    assert (chosen.uid, get_number(chosen), chosen.verdict) == ("1.2.2", 11, Verdict.ACCEPT)
+
+
+def test_a_number_that_no_series_has_or_that_two_have_is_refused(tmp_path):
+    add_numbered(tmp_path, 2, "1.2.1")
+    with pytest.raises(
+        IngestError, match=r"no image series of number 5 in .*, which has 2"
+    ) as none:
+        load(tmp_path, choose=5)
+    assert none.value.code is Reason.UNKNOWN_SERIES
+    add_numbered(tmp_path, 2, "1.2.2")
+    with pytest.raises(IngestError, match="2 series of number 2 in") as several:
+        load(tmp_path, choose=2)
+    assert several.value.code is Reason.SEVERAL_SERIES
+
+
+@pytest.mark.parametrize("number", ["", "4.5", "A4"])
+def test_what_is_no_whole_number_is_no_number_of_a_series(tmp_path, number):
+    add_numbered(tmp_path, 1, "1.2.1")
+    (series,) = find_series(tmp_path)
+    slices = [
+        replace(header, origin=replace(header.origin, series_number=number))
+        for header in series.slices
+    ]
+    assert get_number(replace(series, slices=tuple(slices))) is None
 
 
 def test_several_series_without_uid_are_named_by_their_folder_which_loads_one(tmp_path):

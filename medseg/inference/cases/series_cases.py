@@ -1,0 +1,108 @@
+"""Series cases: a case for each series of a DICOM study that a bundle accepts."""
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from medseg.base.text import count_noun
+from medseg.inference.cases.check_image import CheckImaged
+from medseg.inference.cases.existing import Case
+from medseg.ingest.dicom.selection import get_number, is_companion
+from medseg.ingest.dicom.series import Series
+from medseg.ingest.formats import is_volume_file
+from medseg.ingest.reader import VolumeReader, describe_kind
+from medseg.ingest.reasons import Verdict
+
+logger = logging.getLogger(__name__)
+
+ONE_OF = "one_of"
+"""Key of a case that is one series of a study: the name of the study. Where it turns out to be of
+another kind than the network was trained on, it is left out, and no failure."""
+
+
+def list_series_cases(
+    cases: Sequence[Case], reader: VolumeReader, *, check: CheckImaged | None = None
+) -> list[Case]:
+    """Replace each DICOM folder by a case for each image series that can be read and is accepted.
+
+    The case of series 4 of `study` is `study_series-4`. Where two have one number, or one has none,
+    a digest of the UID follows: `study_series-4-1a2b3c4d`. Names have no word of a header, which
+    may name a patient. Localizers and objects that are no images are passed over; any other series
+    that is not segmented is a warning with the reason.
+
+    Args:
+        cases: with the paths of volumes and of DICOM folders or files.
+        reader: that will read the images.
+        check: accepts a series by its modality and body part; None for all.
+
+    Raises:
+        IngestError: "not-found".
+        ValueError: no study has a series that is accepted.
+    """
+    refusals: list[str] = []
+    found = [one for case in cases for one in _split(case, reader, check, refusals)]
+    if refusals and not found:
+        raise ValueError(
+            f"{refusals[0]}: pass a bundle for what they show, see `medseg bundles list`"
+        )
+    for refusal in refusals:
+        logger.warning("%s: the study is left out", refusal)
+    return found
+
+
+def _split(
+    case: Case, reader: VolumeReader, check: CheckImaged | None, refusals: list[str]
+) -> Iterator[Case]:
+    """The cases of a study; where it has none, the reason is added to `refusals`."""
+    path = Path(case["image"])
+    if is_volume_file(path):
+        yield case
+        return
+    listed = reader.list_series(path)
+    images = {place: one for place, one in listed.items() if not is_companion(one)}
+    if not listed:  # damaged, or no DICOM at all: the reader says which
+        yield case
+        return
+    if not images:
+        count = count_noun(len(listed), "series", plural="series")
+        refusals.append(f"{count} in {path.absolute()}, none of which is an image to segment")
+        return
+    reasons = {place: _explain_refusal(one, check) for place, one in images.items()}
+    left_out = [f"{_describe(images[place])}: {why}" for place, why in reasons.items() if why]
+    accepted = {place: one for place, one in images.items() if not reasons[place]}
+    if not accepted:
+        count = count_noun(len(images), "image series", plural="image series")
+        refusals.append(f"none of {count} in {path.absolute()} is accepted ({'; '.join(left_out)})")
+        return
+    for one in left_out:
+        logger.warning("%s: left out: %s", case["case"], one)
+    for place, name in _name(accepted).items():
+        yield {"case": f"{case['case']}_{name}", "image": str(place), ONE_OF: case["case"]}
+
+
+def _explain_refusal(series: Series, check: CheckImaged | None) -> str:
+    if series.verdict is Verdict.REFUSE:
+        return series.message
+    return "" if check is None else check.explain_other_kind(describe_kind(series))
+
+
+def _name(series: dict[Path, Series]) -> dict[Path, str]:
+    """A name for each that no other has, sorted by number."""
+    numbers = {place: get_number(one) for place, one in series.items()}
+    count = Counter(numbers.values())
+    names = {}
+    for place in sorted(series, key=lambda p: (numbers[p] is None, numbers[p] or 0, p)):
+        number = numbers[place]
+        parts = ["series"] if number is None else ["series", str(number)]
+        if number is None or count[number] > 1:
+            parts.append(hashlib.sha256(series[place].uid.encode()).hexdigest()[:8])
+        names[place] = "-".join(parts)
+    return names
+
+
+def _describe(series: Series) -> str:
+    number = get_number(series)
+    size = f"{series.modality or 'no modality'}, {count_noun(len(series.slices), 'slice')}"
+    return f"series {series.uid if number is None else number} ({size})"
