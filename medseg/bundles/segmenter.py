@@ -94,6 +94,7 @@ class Segmenter:
         from medseg.inference.cases.memory_reader import NAME, read_image, take_image
         from medseg.inference.outputs.label_map import check_on_source_grid, read_class_indices
         from medseg.inference.outputs.notes import read_notes
+        from medseg.inference.tiles.expected_dice import read_expected_dice
         from medseg.report import Segmentation, measure_structures
 
         stated = None
@@ -121,7 +122,13 @@ class Segmenter:
             mask=mask,
             geometry=geometry,
             labels=self.labels,
-            measurements=measure_structures(mask, geometry, self.labels, image=values),
+            measurements=measure_structures(
+                mask,
+                geometry,
+                self.labels,
+                image=values,
+                confidence=read_expected_dice(output["image"]),
+            ),
             notes=tuple(read_notes(output["image"])),
             made_by=self.made_by,
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
@@ -30,6 +30,8 @@ _OF_UPRIGHT_GRIDS = ("surface_mm2", "long_axis_mm", "perpendicular_mm", "width_m
 _OF_ALL_GRIDS = ("centroid_mm", "largest_diameter_mm", "is_at_edge", "intensities")
 _EMPTY = "no voxel of the mask"
 _NO_IMAGE = "the values of the image are not at hand"
+_NO_CONFIDENCE = "the probabilities of the network are not at hand"
+_OF_WHOLE = "it is of whole structures"
 _SHEARED = "the axes of the grid are not at right angles"
 
 
@@ -66,6 +68,8 @@ class Measurement:
         slice_index: which slice that is, counted from 0 along `slice_axis`.
         slice_axis: 0, 1 or 2, the axis of the array along which the slices lie.
         largest_diameter_mm: the longest straight line between two points of the surface, in 3D.
+        confidence: the Dice that the network's own probabilities let expect, see
+            `medseg.inference.tiles.expected_dice`; of whole structures alone. It is not calibrated.
         is_at_edge: whether the structure reaches the edge of the image, and may go on behind it.
         intensities: the values of the image within.
     """
@@ -84,6 +88,7 @@ class Measurement:
     slice_axis: int | None = None
     largest_diameter_mm: float | None = None
     is_at_edge: bool | None = None
+    confidence: float | None = None
     intensities: Intensities | None = None
     reasons: dict[str, str] = field(default_factory=dict)
 
@@ -94,6 +99,7 @@ def measure_structures(
     labels: LabelTable,
     *,
     image: NDArray | None = None,
+    confidence: Mapping[int, float] | None = None,
 ) -> list[Measurement]:
     """Measure each structure of a label map, and each lesion by itself.
 
@@ -106,6 +112,7 @@ def measure_structures(
         geometry: its grid.
         labels: what the values mean.
         image: the image on the same grid, for its values; None where they are not at hand.
+        confidence: of labels, by their value.
 
     Returns:
         One for each label but the background, in their order, also for those that the mask lacks;
@@ -124,11 +131,19 @@ def measure_structures(
     if mask.shape != geometry.shape or (image is not None and image.shape != mask.shape):
         shapes = f"{mask.shape}, {geometry.shape}{'' if image is None else f', {image.shape}'}"
         raise ValueError(f"mask, grid and image have the shapes {shapes}: give those of one image")
-    return [
+    measured = (
         found
         for label in labels.foreground
         for found in _measure_label(mask, label, geometry, image)
-    ]
+    )
+    return [_add_confidence(one, confidence or {}) for one in measured]
+
+
+def _add_confidence(found: Measurement, confidence: Mapping[int, float]) -> Measurement:
+    if not found.lesion and found.voxels and found.value in confidence:
+        return replace(found, confidence=confidence[found.value])
+    why = _OF_WHOLE if found.lesion else _NO_CONFIDENCE if found.voxels else _EMPTY
+    return replace(found, reasons={**found.reasons, "confidence": why})
 
 
 def find_slice_axis(geometry: Geometry) -> int:

@@ -20,6 +20,7 @@ from medseg.inference.outputs.label_map import read_class_indices
 from medseg.inference.outputs.notes import MEASURED, add_found
 from medseg.inference.outputs.source import get_source_geometry
 from medseg.inference.preview.source import VALUES
+from medseg.inference.tiles.expected_dice import read_expected_dice
 from medseg.labels import LabelTable, make_table
 from medseg.report.measure import PERCENTILES, Measurement, measure_structures
 
@@ -32,7 +33,7 @@ SCHEMA = "medseg-measurements-1"
 _DIGITS = 4  # behind the decimal point
 _PLAIN = (
     *("voxels", "volume_ml", "surface_mm2", "long_axis_mm", "perpendicular_mm", "width_mm"),
-    *("slice_index", "slice_axis", "largest_diameter_mm", "is_at_edge"),
+    *("slice_index", "slice_axis", "largest_diameter_mm", "is_at_edge", "confidence"),
 )
 _AXES = ("centroid_r_mm", "centroid_a_mm", "centroid_s_mm")
 _STATISTICS = ("mean", "standard_deviation", "minimum", "maximum")
@@ -94,7 +95,10 @@ class WriteMeasurementsd(MapTransform):
             geometry = get_source_geometry(data[self.image_key])
             mask = read_class_indices(data[key], name=document.name)
             values = data.get(VALUES)
-            found = measure_structures(mask, geometry, self.labels, image=values)
+            confidence = read_expected_dice(data[self.image_key])
+            found = measure_structures(
+                mask, geometry, self.labels, image=values, confidence=confidence
+            )
             made = {
                 "schema": SCHEMA,
                 "case": case,

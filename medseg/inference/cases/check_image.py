@@ -18,6 +18,7 @@ from torch import Tensor
 from medseg.base.arguments import check_choice, require_bool
 from medseg.geometry import Geometry
 from medseg.inference.outputs.notes import FORCED, add_notes
+from medseg.inference.outputs.source import keep_case_name
 from medseg.ingest.metadata import BODY_PART, CONTRADICTION, MODALITY, RESAMPLED
 from medseg.plausibility import (
     TrainedOn,
@@ -141,6 +142,8 @@ class CheckImaged(MapTransform):
             forced = [f"{FORCED}: {finding}" for finding in found.refusals]
             notes = [*self._other_settings, *forced, *found.warnings]
             add_notes(data[key], notes)
+            if "case" in data:
+                keep_case_name(data[key], str(data["case"]))
             for note in notes:
                 logger.warning("case %s: %s: %s", data.get("case", key), note, _REMEDY)
         return dict(data)

@@ -12,7 +12,7 @@ from torch import Tensor
 from medseg.base.class_values import Classes
 from medseg.base.files import whole
 from medseg.inference.outputs.notes import read_notes
-from medseg.inference.outputs.source import get_case_name, list_files
+from medseg.inference.outputs.source import find_case_name, list_files
 from medseg.transforms.classes import count_logit_channels
 
 SUFFIX = "_probabilities"
@@ -48,7 +48,7 @@ class ProbabilityFiles:
                 f"probabilities need one image that knows its file, got {len(images)} images of "
                 f"{len(files)} files: load them with VolumeReader, one by one"
             )
-        stem = f"{get_case_name(Path(files[0]))}{SUFFIX}"
+        stem = f"{find_case_name(images)}{SUFFIX}"
         affine = torch.as_tensor(getattr(images, "affine", torch.eye(4))).reshape(-1, 4, 4)[0]
         about = {"channels": self.channels, "affine": affine.tolist()}
         if notes := read_notes(images):

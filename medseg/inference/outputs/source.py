@@ -14,6 +14,10 @@ FIRST_CHANNEL = "_0000"
 """What nnU-Net adds to the name of a case in the name of the file of its first channel."""
 
 
+CASE_NAME = "case_name"
+"""The key of an image's meta data with the name of its case."""
+
+
 def list_files(images: Tensor) -> list[str]:
     """The paths in the meta data of a `MetaTensor`, one per image; none for a plain tensor.
 
@@ -41,6 +45,21 @@ def get_case_name(path: Path) -> str:
         return name
     stem = strip_suffix(name)
     return (stem.removesuffix(FIRST_CHANNEL) or stem) if find_suffix(name) else stem
+
+
+def keep_case_name(image: Tensor, name: str) -> None:
+    """Keep the name of its case with an image; a plain tensor keeps none."""
+    if hasattr(image, "meta"):
+        image.meta[CASE_NAME] = name
+
+
+def find_case_name(images: Tensor) -> str:
+    """The name of the case of an image, or of the only one of a batch: that it keeps, else that of
+    its file, which it has to know."""
+    kept = images.meta.get(CASE_NAME)  # type: ignore[attr-defined]
+    if kept is None:
+        return get_case_name(Path(list_files(images)[0]))
+    return kept if isinstance(kept, str) else str(kept[0])
 
 
 def get_source_geometry(image: MetaTensor) -> Geometry:

@@ -26,6 +26,7 @@ from medseg.inference.outputs.source import list_files
 from medseg.inference.predictor.predictor import CachedPerWeights, find_layers
 from medseg.inference.tiles.canvas import Canvas, LabelCanvas, LogitsCanvas, open_probability_file
 from medseg.inference.tiles.checks import check_mode, check_type, warn_of_content
+from medseg.inference.tiles.expected_dice import ExpectedDice, keep_expected_dice
 from medseg.inference.tiles.forward import Forward
 from medseg.inference.tiles.memory_plan import Plan, parse_bytes
 from medseg.inference.tiles.memory_planner import Planner
@@ -187,8 +188,11 @@ class OverlapTileInferer(Inferer):
         )
         with ExitStack() as stack:
             canvas = self._make_canvas(image, inputs, layout, stack)
-            sweep = Sweep(image, self.settings, layout=layout, forward=forward, canvas=canvas)
+            expected = ExpectedDice(canvas, regions=self.settings.regions)
+            sweep = Sweep(image, self.settings, layout=layout, forward=forward, canvas=expected)
             answer = sweep.run(cancelled=self.cancelled, progress=self.progress)
+        if len(image) == 1 and self.settings.classes is not None:
+            keep_expected_dice(inputs, expected.list_values())
         return convert_to_dst_type(answer, inputs, dtype=answer.dtype)[0]  # with its meta data
 
     def plan(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
