@@ -31,7 +31,7 @@ RANKS = {
     **dict.fromkeys(("ingest", "transforms", "plausibility", "networks", "losses", "metrics"), 1),
     **dict.fromkeys(("datasets", "inference", "engines"), 2),
     **dict.fromkeys(("evaluation", "export", "report"), 3),
-    "bundles": 4,
+    **dict.fromkeys(("bundles", "gateway"), 4),
     "cli": 5,
 }
 """Room -> rank. An import leads to a lower rank, or stays within its room. Rooms of one rank are

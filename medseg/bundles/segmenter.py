@@ -17,6 +17,7 @@ from medseg.bundles.overrides import check_overrides, read_workflow
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from medseg.export import SourceImages
     from medseg.report import Segmentation
 
 _MEMORY_READER = "medseg.inference.cases.memory_reader.MemoryReader"
@@ -76,6 +77,7 @@ class Segmenter:
         self._reader, self._memory = self._get("reader"), self._get("in_memory")
         self.labels = self._get("label_files").table
         self.made_by = name_version(str(config["name"]), folder)
+        self.modality = str(config.get("modality") or "")
 
     def __call__(self, image: Any, *, affine: ArrayLike | None = None) -> Segmentation:
         """Segment a volume.
@@ -132,6 +134,20 @@ class Segmenter:
             notes=tuple(read_notes(output["image"])),
             made_by=self.made_by,
         )
+
+    def describe_source(self, folder: str | os.PathLike[str]) -> SourceImages:
+        """The images of a folder that a call segments, for DICOM objects that are made of them.
+
+        Raises:
+            IngestError: there is no series that can be read rightly.
+            ValueError: it is a volume file.
+        """
+        from medseg.export import describe_source
+
+        series = self._reader.find_series(Path(folder))
+        if series is None:
+            raise ValueError(f"{folder} is a volume file and no DICOM series: name a folder")
+        return describe_source(series)
 
     def _get(self, key: str) -> Any:
         return self._parser.get_parsed_content(key)

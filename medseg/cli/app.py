@@ -26,6 +26,7 @@ from medseg.bundles.tracking import hide_mlflow
 from medseg.cli.bundles import bundles_app
 from medseg.cli.data_verbs import download, inspect, phantom, prepare
 from medseg.cli.errors import DONE, SOME_FAILED
+from medseg.cli.gateway_verbs import gateway_app
 from medseg.cli.output import Json, say, say_json, say_where_possible
 from medseg.cli.usage import BAD_ARGUMENTS, PlainCommand, PlainGroup
 from medseg.cli.workflow_verbs import evaluate, export, prune, segment, train
@@ -103,6 +104,7 @@ for _panel, _verbs in _VERBS.items():
         _more = _OVERRIDES if _verb.__name__ in _TAKE_OVERRIDES else {}
         app.command(cls=PlainCommand, help=_help, rich_help_panel=_panel, **_more)(_verb)
 app.add_typer(bundles_app, name="bundles", rich_help_panel="Look")
+app.add_typer(gateway_app, name="gateway", rich_help_panel="Use")
 
 
 def main() -> None:

@@ -3,13 +3,14 @@
 from medseg.report.measure import Measurement, measure_structures
 from medseg.report.record_segmentation import RecordSegmentation, run_recorded
 from medseg.report.segmentation import Segmentation
-from medseg.report.write_measurements import WriteMeasurementsd
+from medseg.report.write_measurements import WriteMeasurementsd, describe_measurement
 
 __all__ = [
     "Measurement",
     "RecordSegmentation",
     "Segmentation",
     "WriteMeasurementsd",
+    "describe_measurement",
     "measure_structures",
     "run_recorded",
 ]

@@ -1,0 +1,92 @@
+"""Segment series: a bundle as a function from a folder of images to DICOM objects."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from medseg.bundles.segmenter import Segmenter
+from medseg.export import Algorithm, write_rtstruct, write_seg, write_sr
+from medseg.export.segmentation import SegmentationType
+from medseg.report import describe_measurement
+
+logger = logging.getLogger(__name__)
+
+
+def load_for_service(
+    bundle: str | os.PathLike[str], *, outputs: Sequence[str], keys: Mapping[str, Any]
+) -> SegmentSeries:
+    """Load a bundle for a command that runs for long: with a log, and tuned for speed.
+
+    Args:
+        bundle, outputs, keys: see `SegmentSeries`.
+    """
+    from medseg.base.memory import keep_freed_pages
+
+    keep_freed_pages()
+    from medseg.engines import keep_log
+
+    keep_log(console=True)
+    return SegmentSeries(bundle, outputs=outputs, **keys)
+
+
+class SegmentSeries:
+    """Segments DICOM series with a bundle, whose network is loaded once, and writes the objects.
+
+    Args:
+        bundle: its name, its folder, or a training run.
+        outputs: of "seg", "sr" and "rtstruct"; "sr" refers to "seg".
+        keys: of its `inference.json`, see `Segmenter`.
+
+    Raises:
+        FileNotFoundError, ValueError: see `Segmenter`.
+
+    Example:
+        >>> segment = SegmentSeries("liver", outputs=["seg"])  # doctest: +SKIP
+        >>> segment(Path("study/ct"), Path("out"))  # doctest: +SKIP
+        {'seg': PosixPath('out/seg.dcm')}
+    """
+
+    def __init__(
+        self, bundle: str | os.PathLike[str], *, outputs: Sequence[str] = ("seg",), **keys: Any
+    ) -> None:
+        self.outputs = tuple(outputs)
+        self._kind: SegmentationType = "LABELMAP" if keys.get("seg") == "labelmap" else "BINARY"
+        self._segmenter = Segmenter(bundle, **keys)
+        self.made_by = self._segmenter.made_by
+
+    def __call__(self, folder: Path, out: Path) -> dict[str, Path]:
+        """Segment the series of a folder.
+
+        Args:
+            folder: holds the images of one series.
+            out: folder of the objects.
+
+        Returns:
+            By kind of object, where it is.
+
+        Raises:
+            IngestError, ValueError: the series is refused, see `Segmenter`.
+            OSError: an object cannot be written.
+        """
+        found = self._segmenter(folder)
+        source = self._segmenter.describe_source(folder)
+        for note in source.notes:
+            logger.warning("case %s: %s", folder.name, note)
+        name, _, version = found.made_by.partition(" ")
+        about: dict[str, Any] = {"source": source, "labels": found.labels}
+        about["algorithm"] = Algorithm(name, version or "unknown")
+        paths = {kind: out / f"{kind}.dcm" for kind in self.outputs}
+        if "seg" in paths:
+            kind, grid = self._kind, found.geometry
+            write_seg(found.mask, paths["seg"], geometry=grid, segmentation_type=kind, **about)
+        if "rtstruct" in paths:
+            write_rtstruct(found.mask, paths["rtstruct"], geometry=found.geometry, **about)
+        if "sr" in paths:
+            unit = "HU" if self._segmenter.modality == "CT" else ""
+            measured = [describe_measurement(one, found.labels) for one in found.measurements]
+            write_sr(measured, paths["sr"], segmentation=paths["seg"], unit=unit, **about)
+        return paths

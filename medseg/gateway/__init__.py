@@ -1,0 +1,1 @@
+"""Gateway: a PACS round trip, series in and results out, that survives what a PACS does."""

@@ -1,0 +1,74 @@
+"""Watch: look what a server has, and write down the series that match the rules."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+
+from medseg.gateway.rules import is_wanted, list_modalities
+from medseg.gateway.server import DicomwebServer
+from medseg.gateway.settings import Settings
+from medseg.gateway.state import FROM_LISTENER, FROM_SERVER, WAITING, Job, State, StateFile
+
+
+def look(settings: Settings, *, server: DicomwebServer, state: StateFile, bundle: str) -> int:
+    """Look once at what a server has.
+
+    Args:
+        settings: with the rules.
+        server: is asked for series.
+        state: gets those that match.
+        bundle: the bundle and its version that is to segment them.
+
+    Returns:
+        How many series match.
+
+    Raises:
+        GatewayError: the server does not answer as it should.
+    """
+    days = settings.watch.max_age_days
+    since = None if days is None else f"{datetime.now() - timedelta(days=days):%Y%m%d}"
+    wanted = 0
+    modalities = list_modalities(settings.rules)
+    for series in server.list_series(modalities, since=since, page=settings.watch.page):
+        if not is_wanted(series, settings.rules):
+            continue
+        wanted += 1
+        known = state.find(series.series_uid, bundle)
+        if known is not None and known.state in (State.STORED, State.DEAD):
+            continue
+        number = series.instances
+        if number is None:
+            number = len(server.list_instances(series.study_uid, series.series_uid))
+        uids = (series.series_uid, series.study_uid, bundle)
+        if known is None or known.instances != number:
+            state.note(*uids, source=FROM_SERVER, instances=number)
+    return wanted
+
+
+def list_due(settings: Settings, state: StateFile, *, bundle: str) -> list[Job]:
+    """The series whose turn it is: complete, and not put off."""
+    now = time.time()
+    return [job for job in _list_waiting(state, bundle) if find_time(settings, job) <= now]
+
+
+def find_next_time(settings: Settings, state: StateFile, *, bundle: str) -> float | None:
+    """When the next of the series that have not failed is complete; None without one."""
+    times = [
+        find_time(settings, job) for job in _list_waiting(state, bundle) if job.state is State.FOUND
+    ]
+    return min(times, default=None)
+
+
+def find_time(settings: Settings, job: Job) -> float:
+    """When the turn of a series comes, in seconds since 1970."""
+    if job.state is State.STORING:
+        return job.next_try
+    listener = settings.listener
+    is_sent = job.source == FROM_LISTENER and listener is not None
+    pause = listener.stable_seconds if is_sent and listener else settings.watch.stable_seconds
+    return max(job.next_try, job.changed_at + pause)
+
+
+def _list_waiting(state: StateFile, bundle: str) -> list[Job]:
+    return [job for job in state.list_jobs(*WAITING) if job.bundle == bundle]

@@ -1,0 +1,80 @@
+"""Fixtures of the gateway's tests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("dicomweb_client")
+
+from gateway.fake_pacs import FakePacs, running
+from gateway.made_series import FakeSegment, make_study
+
+from medseg.gateway.destination import ServerDestination
+from medseg.gateway.process import Processor
+from medseg.gateway.server import DicomwebServer
+from medseg.gateway.settings import Disk, Retry, Rule, Server, Settings, Watch
+from medseg.gateway.state import FROM_SERVER, open_state
+from medseg.gateway.work_folder import WorkFolder
+
+
+@pytest.fixture
+def pacs():
+    """A PACS that answers, with one series."""
+    with running(FakePacs()) as found:
+        found.add(make_study())
+        yield found
+
+
+@pytest.fixture
+def settings(pacs, tmp_path):
+    """Settings for it, of a gateway in a hurry."""
+    return Settings(
+        bundle="thresholds",
+        work_dir=tmp_path / "work",
+        rules=(Rule(modality=("CT",)),),
+        server=Server(pacs.url, timeout_seconds=0.5),
+        watch=Watch(poll_seconds=0.01, stable_seconds=0.01),
+        retry=Retry(first_seconds=0.01, longest_seconds=0.02, max_attempts=3),
+        disk=Disk(min_free_gb=0),
+    )
+
+
+@pytest.fixture
+def make_processor(settings):
+    """Make a processor, with other settings if these are given; what it opens is closed."""
+    opened = []
+
+    def make(**changes):
+        stated = replace(settings, **changes)
+        server = DicomwebServer(stated.server, None)
+        work = WorkFolder(stated.work_dir, stated.disk)
+        state = open_state(work.state_file)
+        opened.append(state)
+        return Processor(
+            stated,
+            state=state.thing,
+            work=work,
+            segment=FakeSegment(),
+            server=server,
+            destination=ServerDestination(server),
+        )
+
+    yield make
+    for each in opened:
+        each.thing.close()
+
+
+@pytest.fixture
+def processor(make_processor):
+    """A processor for the series of the PACS."""
+    return make_processor()
+
+
+@pytest.fixture
+def job(processor):
+    """The series of the PACS, as it was found."""
+    first = make_study()[0]
+    uids = (first.SeriesInstanceUID, first.StudyInstanceUID, processor.segment.made_by)
+    return processor.state.note(*uids, source=FROM_SERVER, instances=len(make_study()))
