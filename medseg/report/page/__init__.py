@@ -1,0 +1,1 @@
+"""Page: reports as pages of HTML that a person opens in a browser, without a network."""
