@@ -14,6 +14,10 @@ VALUES = "values"
 """The key of a case's data with the values of its file, as `read_again` gives them, for writers
 that are called while the preview is made."""
 
+DRAWN = "drawn"
+"""The key of a case's data with the path of its preview, for the same writers: it is drawn already,
+and does not lie in its place yet."""
+
 
 def read_again(image: MetaTensor, reader: ImageReader) -> np.ndarray:
     """The values of the file that an image came from; of several channels of a volume the first.

@@ -28,7 +28,7 @@ from medseg.inference.preview.display import (
     measure_picture_range,
 )
 from medseg.inference.preview.picture import draw_picture
-from medseg.inference.preview.source import VALUES, read_again
+from medseg.inference.preview.source import DRAWN, VALUES, read_again
 from medseg.inference.preview.volume import draw_preview
 from medseg.ingest.pictures.load import PictureReader
 from medseg.ingest.reader import VolumeReader
@@ -60,7 +60,8 @@ class WritePreviewd(MapTransform):
         made_by: the bundle and its version, as the preview states them.
         first: writes the label map. It is called when the preview is drawn and before the preview
             takes its place, so that no preview is there alone, and no label map whose preview
-            cannot be drawn. It gets the values of the file too, at `VALUES`.
+            cannot be drawn. It gets the values of the file too, at `VALUES`, and the preview
+            at `DRAWN`.
         image_key: the image as it went into the network; its meta data know the file and its grid.
 
     Raises:
@@ -108,6 +109,7 @@ class WritePreviewd(MapTransform):
             drawn = self._draw(values, image, label, about)
             data = _write(drawn, path, {**data, VALUES: values}, first=self.first)
             data.pop(VALUES, None)
+            data.pop(DRAWN, None)
             voxel_ml = get_source_geometry(image).voxel_volume_ml
             data = add_found(
                 data,
@@ -225,7 +227,7 @@ def _write(
     """
     with whole(path) as partial:
         drawn.save(partial)
-        made = None if first is None else first(data)
+        made = None if first is None else first({**data, DRAWN: partial})
     logger.debug("preview: %s", path)
     return dict(made) if isinstance(made, Mapping) else data
 
