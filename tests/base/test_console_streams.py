@@ -94,7 +94,7 @@ def test_all_cases_are_segmented_without_readers(study, behind, monai):
     run = f"export OMP_NUM_THREADS=1; set -o pipefail; {sys.executable} {command} {behind}"
     ended = _shell(run, study)
     assert ended.returncode == 0, ended.stdout
-    ends = (".nii.gz", ".png", "_measurements.csv", "_measurements.json")
+    ends = (".nii.gz", ".png", "_measurements.csv", "_measurements.json", "_report.html")
     names = [f"{name}{end}" for name in "abc" for end in ends]
     described = ["labels.ctbl", "labels.json", "labels.label"]
     written = sorted(path.name for path in (study / "out").iterdir())

@@ -26,7 +26,7 @@ from medseg.datasets import phantom, prepared
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 TINY = ("--channels", "[2,4,6]", "--image_size", "[16,16]", "--roi_size", "[64,64]")
 LABEL_FILES = {"labels.ctbl", "labels.json", "labels.label"}
-OF_A_CASE = (".nii.gz", ".png", "_measurements.json", "_measurements.csv")
+OF_A_CASE = (".nii.gz", ".png", "_measurements.json", "_measurements.csv", "_report.html")
 
 
 def drop_records(names):

@@ -221,9 +221,8 @@ def test_one_case_that_fails_does_not_stop_the_others_and_the_exit_status_is_1(t
     assert last_line(done).startswith("error: 1 of 2 cases failed (broken)")
     written = sorted(p.name for p in (trained / "masks/some").iterdir())
     assert written.pop().startswith("segmentation_")  # the record of the command
-    of_good = [
-        f"good{end}" for end in (".nii.gz", ".png", "_measurements.csv", "_measurements.json")
-    ]
+    ends = (".nii.gz", ".png", "_measurements.csv", "_measurements.json", "_report.html")
+    of_good = [f"good{end}" for end in ends]
     assert written == [*of_good, "labels.ctbl", "labels.json", "labels.label"]
 
 

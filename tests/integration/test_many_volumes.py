@@ -13,7 +13,7 @@ import torch
 from integration import commands
 from monai.bundle import ConfigParser
 
-OF_A_CASE = (".nii.gz", ".png", "_measurements.csv", "_measurements.json")
+OF_A_CASE = (".nii.gz", ".png", "_measurements.csv", "_measurements.json", "_report.html")
 COUNT = 300
 SHAPE = (20, 18, 3)
 AFFINE = np.diag([2.0, 2.0, 5.0, 1.0])

@@ -1,0 +1,309 @@
+// Viewer: shows the image with its label map in slices, and the structures in 3D.
+"use strict";
+
+const LETTERS = [["L", "R"], ["P", "A"], ["I", "S"]];
+const AXIAL = 0, CORONAL = 1, SAGITTAL = 2;
+const LAYOUTS = {
+  all: [
+    { sliceType: AXIAL, position: [0, 0, 0.5, 0.5] },
+    { sliceType: CORONAL, position: [0.5, 0, 0.5, 0.5] },
+    { sliceType: SAGITTAL, position: [0, 0.5, 0.5, 0.5] },
+  ],
+  axial: [{ sliceType: AXIAL, position: [0, 0, 1, 1] }],
+  coronal: [{ sliceType: CORONAL, position: [0, 0, 1, 1] }],
+  sagittal: [{ sliceType: SAGITTAL, position: [0, 0, 1, 1] }],
+};
+const CROSSHAIR = 0.6; // percent of the image's width
+const LOOKS = {
+  backColor: [0, 0, 0, 1],
+  crosshairColor: [1, 0.85, 0.2, 0.9],
+  crosshairWidthUnit: "percent",
+  fontColor: [1, 1, 1, 1],
+  fontMinPx: 17,
+  dragAndDropEnabled: false,
+  logLevel: "error",
+  loadingText: "",
+  viewModeHotKey: "",
+  clipPlaneHotKey: "",
+  cycleClipPlaneHotKey: "",
+  isAntiAlias: true,
+};
+
+class Viewer {
+  constructor(about) {
+    this.about = about;
+    this.hidden = new Set();
+    const slices = {
+      ...LOOKS,
+      showAllOrientationMarkers: true,
+      isRadiologicalConvention: true,
+      sagittalNoseLeft: true,
+      scrollRequiresFocus: true,
+      crosshairWidth: CROSSHAIR,
+    };
+    this.slices = new niivue.Niivue(slices);
+    this.solid = new niivue.Niivue({ ...LOOKS, crosshairWidth: 0, isOrientCube: true });
+  }
+
+  /** Put image and label map onto both canvases. */
+  async load() {
+    const image = takeFile("image").buffer, mask = takeFile("mask").buffer;
+    const { low, high } = this.about.windows[0];
+    const make = niivue.NVImage.new;
+    await this.slices.attachToCanvas(document.getElementById("slices"));
+    this.slices.addVolume(await make(image, "image.nii.gz", "gray", 1, null, low, high));
+    this.overlay = await make(mask.slice(0), "mask.nii.gz", "gray", 0.45);
+    this.overlay.setColormapLabel(this.makeColours());
+    this.slices.addVolume(this.overlay);
+    await this.solid.attachToCanvas(document.getElementById("solid"));
+    this.surfaces = await make(mask, "mask.nii.gz", "gray", 1);
+    this.surfaces.setColormapLabel(this.makeColours());
+    this.solid.addVolume(this.surfaces);
+    this.solid.setSliceType(this.solid.sliceTypeRender);
+    await this.solid.setVolumeRenderIllumination(0.6);
+    this.solid.setRenderAzimuthElevation(180, 10);
+    this.show("all");
+  }
+
+  /** The colour of each label, see-through where it is switched off. */
+  makeColours() {
+    const found = { I: [0], R: [0], G: [0], B: [0], A: [0], labels: [""] };
+    for (const { value, name, rgb } of this.about.labels) {
+      found.I.push(value);
+      found.R.push(rgb[0]);
+      found.G.push(rgb[1]);
+      found.B.push(rgb[2]);
+      found.A.push(this.hidden.has(value) ? 0 : 255);
+      found.labels.push(name);
+    }
+    return found;
+  }
+
+  /** Draw one view, or all of them. */
+  show(view) {
+    document.getElementById("stage").dataset.view = view;
+    if (LAYOUTS[view]) this.slices.setCustomLayout(LAYOUTS[view]);
+    this.slices.resizeListener();
+    this.solid.resizeListener();
+  }
+
+  setVisible(value, isVisible) {
+    if (isVisible) this.hidden.delete(value);
+    else this.hidden.add(value);
+    this.overlay.setColormapLabel(this.makeColours());
+    this.surfaces.setColormapLabel(this.makeColours());
+    this.slices.updateGLVolume();
+    this.solid.updateGLVolume();
+  }
+
+  setOpacity(share) {
+    this.slices.setOpacity(1, share);
+  }
+
+  setWindow(low, high) {
+    const image = this.slices.volumes[0];
+    image.cal_min = low;
+    image.cal_max = high;
+    this.slices.updateGLVolume();
+  }
+
+  get window() {
+    const image = this.slices.volumes[0];
+    return [image.cal_min, image.cal_max];
+  }
+
+  setRadiological(isRadiological) {
+    this.slices.setRadiologicalConvention(isRadiological);
+  }
+
+  setCrosshair(isShown) {
+    this.slices.setCrosshairWidth(isShown ? CROSSHAIR : 0);
+  }
+
+  /** Move the crosshair to a place in RAS+ millimetres. */
+  goTo(place) {
+    this.slices.scene.crosshairPos = this.slices.mm2frac(place);
+    this.tell();
+  }
+
+  /** How many slices there are along an axis, and which one is shown. */
+  count(axis) {
+    return this.slices.volumes[0].dimsRAS[axis + 1];
+  }
+
+  index(axis) {
+    const n = this.count(axis);
+    return Math.min(n - 1, Math.floor(this.slices.scene.crosshairPos[axis] * n));
+  }
+
+  goToSlice(axis, index) {
+    const n = this.count(axis);
+    const bounded = Math.max(0, Math.min(n - 1, index));
+    this.slices.scene.crosshairPos[axis] = (bounded + 0.5) / n;
+    this.tell();
+  }
+
+  tell() {
+    this.slices.drawScene();
+    this.slices.createOnLocationChange();
+  }
+}
+
+/** A place in words: "L 12.3, A 4.0, S 100.5 mm". */
+function describePlace(mm) {
+  const parts = [0, 1, 2].map((axis) => {
+    const letter = LETTERS[axis][mm[axis] < 0 ? 0 : 1];
+    return `${letter} ${Math.abs(mm[axis]).toFixed(1)}`;
+  });
+  return `${parts.join(", ")} mm`;
+}
+
+/** A number with as many digits as a person reads. */
+function describeValue(value) {
+  const size = Math.abs(value);
+  const text = value.toFixed(size >= 100 || Number.isInteger(value) ? 0 : size >= 1 ? 1 : 3);
+  return text.replace("-", "\u2212");
+}
+
+function connect(viewer) {
+  const about = viewer.about;
+  const $ = (id) => document.getElementById(id);
+  const names = new Map(about.labels.map(({ value, name }) => [value, name]));
+  $("controls").addEventListener("submit", (event) => event.preventDefault());
+
+  for (const button of $("views").querySelectorAll("button")) {
+    button.addEventListener("click", () => {
+      viewer.show(button.dataset.view);
+      for (const other of $("views").querySelectorAll("button")) {
+        other.setAttribute("aria-pressed", String(other === button));
+      }
+    });
+  }
+
+  const boxes = [...$("labels").querySelectorAll("input")];
+  const toggle = (box) => viewer.setVisible(Number(box.dataset.value), box.checked);
+  for (const box of boxes) box.addEventListener("change", () => toggle(box));
+  for (const [id, isVisible] of [["all-labels", true], ["no-labels", false]]) {
+    $(id)?.addEventListener("click", () => {
+      for (const box of boxes) {
+        if (box.checked === isVisible) continue;
+        box.checked = isVisible;
+        toggle(box);
+      }
+    });
+  }
+
+  const opacity = $("opacity");
+  opacity.addEventListener("input", () => {
+    viewer.setOpacity(opacity.value / 100);
+    document.querySelector("output[for=opacity]").value = `${opacity.value} %`;
+  });
+
+  const [preset, width, level] = [$("window"), $("width"), $("level")];
+  const tellWindow = () => {
+    const [low, high] = viewer.window;
+    width.value = Number((high - low).toPrecision(4));
+    level.value = Number(((high + low) / 2).toPrecision(4));
+  };
+  preset.addEventListener("change", () => {
+    const { low, high } = about.windows[preset.value];
+    viewer.setWindow(low, high);
+    tellWindow();
+  });
+  for (const input of [width, level]) {
+    input.addEventListener("change", () => {
+      const [wide, middle] = [width.valueAsNumber, level.valueAsNumber];
+      if (!(wide > 0) || !Number.isFinite(middle)) {
+        tellWindow();
+        return;
+      }
+      preset.value = "own";
+      viewer.setWindow(middle - wide / 2, middle + wide / 2);
+    });
+  }
+  viewer.slices.onIntensityChange = () => {
+    preset.value = "own";
+    tellWindow();
+  };
+
+  const sliders = [0, 1, 2].map((axis) => $(`axis-${axis}`));
+  sliders.forEach((slider, axis) => {
+    slider.min = 0;
+    slider.max = viewer.count(axis) - 1;
+    slider.addEventListener("input", () => viewer.goToSlice(axis, slider.valueAsNumber));
+  });
+  viewer.slices.onLocationChange = ({ mm, values }) => {
+    const place = describePlace(mm);
+    const value = `${describeValue(values[0].value)}${about.unit ? ` ${about.unit}` : ""}`;
+    const label = names.get(values[1]?.value) ?? "background";
+    $("place").textContent = `${place} · ${value} · ${label}`;
+    sliders.forEach((slider, axis) => {
+      slider.value = viewer.index(axis);
+      slider.setAttribute("aria-valuetext", `slice ${viewer.index(axis) + 1}, ${place}`);
+    });
+  };
+  const keys = {
+    ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowDown: [1, -1], ArrowUp: [1, 1],
+    PageDown: [2, -1], PageUp: [2, 1],
+  };
+  $("slices").addEventListener("keydown", (event) => {
+    const move = keys[event.key];
+    if (!move) return;
+    event.preventDefault();
+    const [axis, step] = move;
+    const sign = axis === 0 && $("radiological").checked ? -1 : 1;
+    viewer.goToSlice(axis, viewer.index(axis) + sign * step);
+  });
+
+  $("crosshair").addEventListener("change", (event) => viewer.setCrosshair(event.target.checked));
+  const tellConvention = () => {
+    const isRadiological = $("radiological").checked;
+    viewer.setRadiological(isRadiological);
+    $("convention").textContent = isRadiological
+      ? "Radiological: patient\u2019s left on the right"
+      : "Neurological: patient\u2019s left on the left";
+  };
+  $("radiological").addEventListener("change", tellConvention);
+  tellConvention();
+
+  for (const button of document.querySelectorAll("button.go")) {
+    const go = () => viewer.goTo(button.dataset.centre.split(" ").map(Number));
+    button.addEventListener("click", () => {
+      go();
+      $("stage").scrollIntoView({ block: "nearest" });
+    });
+  }
+  tellWindow();
+  if (about.start) viewer.goTo(about.start);
+  else viewer.tell();
+}
+
+async function start() {
+  const [waiting, failed, section] = ["waiting", "failed", "viewer"].map((id) =>
+    document.getElementById(id));
+  const root = document.documentElement;
+  try {
+    if (!document.createElement("canvas").getContext("webgl2")) {
+      throw new Error("this browser has no WebGL2");
+    }
+    waiting.hidden = false;
+    await new Promise((resume) => setTimeout(resume));
+    await runLibrary();
+    section.hidden = false;
+    root.classList.add("viewing");
+    const viewer = new Viewer(readData("viewer"));
+    await viewer.load();
+    connect(viewer);
+    window.viewer = viewer;
+    root.dataset.ready = "viewer";
+  } catch (error) {
+    section.hidden = true;
+    root.classList.remove("viewing");
+    failed.textContent = `The viewer cannot be shown here (${error.message}): the picture stands for it.`;
+    failed.hidden = false;
+    root.dataset.ready = "picture";
+  }
+  waiting.hidden = true;
+}
+
+start();

@@ -1,0 +1,172 @@
+"""Case page: the page of one case, with viewer, table of measurements and how it was made."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from medseg.labels import LabelTable
+from medseg.report.page.compose import render, write_page
+from medseg.report.page.shown_volume import HU_RANGE, ShownVolume
+from medseg.report.page.structure_table import (
+    NOT_FOUND,
+    Row,
+    list_columns,
+    list_reasons,
+    list_rows,
+)
+from medseg.report.page.windows import list_windows
+
+SCHEMA = "medseg-report-1"
+"""Names the fields of the summary at the start of a page, which the index page reads."""
+
+SUMMARY = "summary"
+"""The name of the summary among the data of a page."""
+
+LIBRARY, LIBRARY_VERSION = "niivue.umd.js", "0.69.0"
+THUMBNAIL_PIXELS = 128
+"""The longer side of the small picture of a case on the index page."""
+
+
+@dataclass(frozen=True)
+class CaseFacts:
+    """What the page of a case says.
+
+    Args:
+        case: its name.
+        made_by: the bundle and its version.
+        labels: what the values of the label map mean.
+        names: of the classes, in order.
+        day: of the segmentation.
+        notes: what must be known of the case.
+        measured: as `describe_measurement` gives them; None where nothing was measured.
+        unit: of the values of the image, "HU" for CT.
+        patient: names and values from the headers, where they are to be shown.
+        manifest: how it was made, names and values.
+        files: names of the files of the case, beside the page.
+        preview: the preview as PNG; None for none.
+        window: the window of the preview, where the bundle has one.
+    """
+
+    case: str
+    made_by: str
+    labels: LabelTable
+    names: Sequence[str]
+    day: date
+    notes: Sequence[str] = ()
+    measured: Sequence[Mapping[str, Any]] | None = None
+    unit: str = ""
+    patient: Sequence[tuple[str, str]] = ()
+    manifest: Sequence[tuple[str, str]] = ()
+    files: Sequence[str] = ()
+    preview: bytes | None = None
+    window: tuple[float, float] | None = None
+
+
+def write_case_page(path: str | os.PathLike, facts: CaseFacts, shown: ShownVolume) -> None:
+    """Write the page of a case, whole or not at all, as one file that needs no other.
+
+    Args:
+        path: of the page.
+        facts: what it says.
+        shown: the volumes of its viewer.
+    """
+    rows = list_rows(facts.measured or [], facts.labels, facts.names, kept=shown.kept)
+    windows = list_windows(facts.unit, shown.percentiles, preview=facts.window)
+    start = next((row.centroid_mm for row in rows if row.centroid_mm), None)
+    body = render(
+        "case.html",
+        case=facts.case,
+        made_by=facts.made_by,
+        day=facts.day.isoformat(),
+        patient=facts.patient,
+        notes=facts.notes,
+        labels=facts.labels.foreground,
+        unit=facts.unit,
+        windows=windows,
+        picture=None if facts.preview is None else base64.b64encode(facts.preview).decode(),
+        picture_size=(0, 0) if facts.preview is None else _measure_picture(facts.preview),
+        rows=rows,
+        columns=list_columns(facts.unit),
+        marks={reason: mark for mark, reason in list_reasons(rows).items()},
+        not_found=NOT_FOUND,
+        encloses=any(label.members for label in facts.labels),
+        manifest=facts.manifest,
+        files=facts.files,
+        shown=describe_shown(shown, facts.unit),
+        library_version=LIBRARY_VERSION,
+    )
+    viewer = {
+        "labels": [vars_of_label(label) for label in facts.labels.foreground],
+        "windows": [vars(window) for window in windows],
+        "unit": facts.unit,
+        "start": start,
+    }
+    write_page(
+        path,
+        f"{facts.case}: segmentation report",
+        body,
+        data={SUMMARY: summarise(facts, rows, Path(path).name), "viewer": viewer},
+        files={"image": shown.image, "mask": shown.mask},
+        scripts=("base.js", "viewer.js"),
+        library=LIBRARY,
+    )
+
+
+def summarise(facts: CaseFacts, rows: Sequence[Row], name: str) -> dict[str, Any]:
+    """What the index page has of a case."""
+    measured = facts.measured or []
+    return {
+        "schema": SCHEMA,
+        "case": facts.case,
+        "page": name,
+        "bundle": facts.made_by,
+        "day": facts.day.isoformat(),
+        "notes": list(facts.notes),
+        "structures": [
+            {
+                "name": facts.names[one["value"] - 1],
+                "volume_ml": one["volume_ml"],
+                "lesions": sum(o["lesion"] > 0 for o in measured if o["value"] == one["value"]),
+            }
+            for one in measured
+            if not one["lesion"]
+        ],
+    }
+
+
+def describe_shown(shown: ShownVolume, unit: str) -> str:
+    """How the volumes of the viewer differ from those of the files."""
+    i, j, k = shown.shrink
+    parts = []
+    if shown.shrink != (1, 1, 1):
+        spacing = " x ".join(f"{mm:.2g}" for mm in shown.geometry.spacing_mm)
+        parts.append(
+            f"The viewer shows a coarser grid, {i} x {j} x {k} voxels as one of {spacing} mm: the "
+            "image is averaged, and of the labels the one in the middle is taken, so that edges "
+            "and small structures differ from the label map. All numbers are those of the full grid"
+        )
+    else:
+        parts.append("The viewer shows the full grid of the image")
+    if unit == "HU":
+        low, high = (f"{v:.0f}".replace("-", "\N{MINUS SIGN}") for v in HU_RANGE)
+        parts.append(f"Values in it are limited to {low} to {high} HU")
+    return ". ".join(parts) + "."
+
+
+def vars_of_label(label: Any) -> dict[str, Any]:
+    """What the viewer needs of a label."""
+    return {"value": label.index, "name": label.name, "rgb": list(label.rgb)}
+
+
+def _measure_picture(png: bytes) -> tuple[int, int]:
+    with Image.open(io.BytesIO(png)) as picture:
+        return picture.size

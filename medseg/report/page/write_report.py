@@ -1,0 +1,189 @@
+"""Write report: the page of each case, beside its label map."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.data.image_reader import ImageReader
+from monai.transforms import MapTransform
+from monai.utils import ImageMetaKey
+
+from medseg.base.files import remove
+from medseg.inference.outputs.label_map import read_class_indices
+from medseg.inference.outputs.notes import FACTS, MEASURED, add_found, format_note, read_notes
+from medseg.inference.outputs.source import get_source_geometry
+from medseg.inference.preview.display import measure_limits
+from medseg.inference.preview.source import DRAWN, VALUES, read_again
+from medseg.ingest.dicom.series import Series
+from medseg.ingest.dicom.series_label import read_series_label
+from medseg.ingest.reader import VolumeReader
+from medseg.labels import make_table
+from medseg.report.page.case_page import CaseFacts, write_case_page
+from medseg.report.page.patient import read_patient
+from medseg.report.page.shown_volume import shrink_volume
+from medseg.report.provenance import describe_provenance
+from medseg.report.record_segmentation import RecordSegmentation
+
+logger = logging.getLogger(__name__)
+
+ENDING = "_report.html"
+"""What follows the name of a case in the name of its report."""
+
+_FILES = ("measurements", "seg", "rtstruct", "sr")
+"""The entries of a case's facts that name files of it."""
+
+
+class WriteReportd(MapTransform):
+    """Writes `<case>_report.html`: one page with a viewer, the measurements and how it was made.
+
+    The page needs no other file and no network. Place it behind the writers whose files it names,
+    and within `WritePreviewd`, whose picture it shows where there is no JavaScript or WebGL2, and
+    when it is printed. A report of an earlier label map is removed, also where none is written.
+
+    Args:
+        keys: key of the label map, (1, I, J, K), already brought back to the source grid.
+        output_dir: folder, made if absent.
+        classes: the foreground classes in order: their names, or each with the label values that
+            it gathers.
+        reader: what read the image, which knows the series; None for `VolumeReader()`.
+        modality: "CT" has its values in HU, and its own windows.
+        made_by: the bundle and its version.
+        record: of the command, which has the digests of weights and settings.
+        window: the values that are drawn black and white at first.
+        percentiles: the same as percentiles of the image, where there is no window.
+        enabled: whether a report is written.
+        show_patient: whether it shows name, identifier and birth date of the patient, and the
+            description of the series, which may name the patient too.
+        image_key: the image as it went into the network; its meta data know the file and its grid.
+
+    Raises:
+        ValueError: in the call, if the label map holds no class indices.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        output_dir: str | os.PathLike,
+        *,
+        classes: Sequence[str] | Mapping[str, Sequence[int]],
+        reader: ImageReader | None = None,
+        modality: str = "",
+        made_by: str = "",
+        record: RecordSegmentation | None = None,
+        window: Sequence[float] | None = None,
+        percentiles: Sequence[float] | None = None,
+        enabled: bool = True,
+        show_patient: bool = False,
+        image_key: str = "image",
+    ) -> None:
+        super().__init__(keys)
+        self.output_dir = Path(output_dir)
+        self.names = list(classes)
+        self.labels = make_table(classes)
+        self.reader = reader or VolumeReader()
+        self.unit = "HU" if modality == "CT" else ""
+        self.made_by = made_by
+        self.record = record
+        self.window = window
+        self.percentiles = percentiles
+        self.enabled = enabled
+        self.show_patient = show_patient
+        self.image_key = image_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        for key in self.key_iterator(data):
+            path = self.output_dir / f"{data['case']}{ENDING}"
+            remove(path)
+            if not self.enabled:
+                continue
+            image = data[self.image_key]
+            geometry = get_source_geometry(image)
+            mask = read_class_indices(data[key], name=path.name)
+            values = data[VALUES] if VALUES in data else read_again(image, self.reader)
+            shown = shrink_volume(values, mask, geometry, unit=self.unit)
+            write_case_page(path, self._gather(data, values), shown)
+            logger.debug("report: %s", path)
+            data = add_found(data, report=path.name)
+        return dict(data)
+
+    def _gather(self, data: Mapping[Hashable, Any], values: np.ndarray) -> CaseFacts:
+        """What the page says of a case."""
+        image, case = data[self.image_key], str(data["case"])
+        series = self._find_series(image)
+        drawn = data.get(DRAWN)
+        window = None
+        if self.window is not None or self.percentiles is not None:
+            window = measure_limits(values, window=self.window, percentiles=self.percentiles)
+        return CaseFacts(
+            case=case,
+            made_by=self.made_by,
+            labels=self.labels,
+            names=self.names,
+            day=date.today(),
+            notes=[format_note(note) for note in read_notes(image)],
+            measured=data.get(MEASURED),
+            unit=self.unit,
+            patient=read_patient(series) if series and self.show_patient else (),
+            manifest=list(self._list_manifest(image, series)),
+            files=list(_list_files(case, data)),
+            preview=None if drawn is None else Path(drawn).read_bytes(),
+            window=window,
+        )
+
+    def _list_manifest(self, image: MetaTensor, series: Series | None) -> Iterator[tuple[str, str]]:
+        """How the label map was made, as names and values."""
+        about = {} if self.record is None else self.record.about
+        yield "Bundle", self.made_by or "unknown"
+        for name, entry in (
+            ("Weights, SHA-256", "weights_sha256"),
+            ("Settings, SHA-256", "settings_sha256"),
+        ):
+            yield name, about.get(entry) or "unknown"
+        geometry = get_source_geometry(image)
+        size = " x ".join(map(str, geometry.shape))
+        spacing = " x ".join(f"{mm:.4g}" for mm in geometry.spacing_mm)
+        yield "Image", f"{size} voxels of {spacing} mm, axes to {geometry.orientation}"
+        if series is not None:
+            yield from self._list_series(series)
+        run = self._provenance
+        yield "Software", ", ".join(f"{name} {v}" for name, v in run["versions"].items())
+        if run["commit"]:
+            yield "Commit", run["commit"]
+        yield "Device", run["device"]
+
+    def _list_series(self, series: Series) -> Iterator[tuple[str, str]]:
+        label = read_series_label(series)
+        stated = {"Series number": label.number, "Body part": label.body_part}
+        stated |= {"Phase": label.phase, "Series UID": series.uid}
+        if self.show_patient:
+            stated |= {"Description": label.description, "Date of the images": label.date}
+        yield from ((name, value) for name, value in stated.items() if value)
+
+    @cached_property
+    def _provenance(self) -> dict[str, Any]:
+        return describe_provenance("cpu" if self.record is None else self.record.device)
+
+    def _find_series(self, image: MetaTensor) -> Series | None:
+        path = image.meta.get(ImageMetaKey.FILENAME_OR_OBJ)
+        if not isinstance(self.reader, VolumeReader) or not isinstance(path, (str, os.PathLike)):
+            return None
+        return self.reader.find_series(Path(path))
+
+
+def _list_files(case: str, data: Mapping[Hashable, Any]) -> Iterator[str]:
+    """The files of a case: its label map, which is written next, and those that were written."""
+    yield f"{case}.nii.gz"
+    facts = data.get(FACTS, {})
+    for name in (facts[kind] for kind in _FILES if kind in facts):
+        yield name
+        if name.endswith(".json"):
+            yield f"{name.removesuffix('.json')}.csv"
