@@ -166,7 +166,7 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("resume", "deep_supervision", "mixed_precision", "class_guide"), _SWITCH),
     **dict.fromkeys(("checkpointing", "pad_input", "colour", "whole_images"), _SWITCH),
     **dict.fromkeys(("score_lesions", "save_probabilities", "resample", "force"), _SWITCH),
-    **dict.fromkeys(("other_settings", "measure", "rtstruct", "sr"), _SWITCH),
+    **dict.fromkeys(("other_settings", "measure", "radiomics", "rtstruct", "sr"), _SWITCH),
     **dict.fromkeys(("report", "show_patient"), _SWITCH),
     # text, words and components
     **dict.fromkeys(("bundle_root", "dataset_dir", "input", "output_dir", "weights"), _PATH),
