@@ -9,6 +9,7 @@ import importlib.util
 import logging
 import math
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -29,8 +30,9 @@ MARGIN_VOXELS = 3
 
 BIN_WIDTH_HU = 25.0
 BINS = 32
-"""How values are put into classes for the texture: of CT in steps of so many HU, of all others in
-so many steps from the smallest to the largest, as IBSI recommends for units of no meaning."""
+"""How values are put into classes for the texture: of CT in steps of so many HU from -1000 on, of
+all others in so many steps from the smallest to the largest, as IBSI recommends for units without a
+meaning."""
 
 FAMILIES = ("morph", "loc", "ivh", "stat", "ih", "cm", "rlm", "szm", "dzm", "ngt", "ngl")
 """What the names of features begin with, by family, in the order of the IBSI reference manual."""
@@ -144,14 +146,12 @@ def _measure(
     with tempfile.TemporaryDirectory() as folder, _hush():
         from mirp import extract_features
 
-        paths = [Path(folder) / name for name in ("image.nii.gz", "mask.nii.gz")]
-        for path, values in zip(
-            paths, (image.astype(np.float32), within.astype(np.uint8)), strict=True
-        ):
-            nib.save(nib.Nifti1Image(values[box], affine), path)
+        image_file, mask_file = (str(Path(folder) / f"{name}.nii.gz") for name in ("image", "mask"))
+        nib.save(nib.Nifti1Image(image[box].astype(np.float32), affine), image_file)
+        nib.save(nib.Nifti1Image(within[box].astype(np.uint8), affine), mask_file)
         (table,) = extract_features(
-            image=str(paths[0]),
-            mask=str(paths[1]),
+            image=image_file,
+            mask=mask_file,
             image_modality="ct" if is_ct else "mr",
             base_feature_families="all",
             write_features=False,
@@ -179,7 +179,8 @@ def _hush() -> Iterator[None]:
     root.addFilter(drop)
     root.addHandler(quiet)  # with a handler there, MIRP adds none of its own
     try:
-        with redirect_stdout(StringIO()):
+        with redirect_stdout(StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that steps begin at -1000 HU, which is meant
             yield
     finally:
         root.removeHandler(quiet)
