@@ -25,6 +25,9 @@ from medseg.ingest.dicom.series import Series
 logger = logging.getLogger(__name__)
 
 Quantity = Literal["probability", "uncertainty"]
+FIRST_MAP = 903
+"""Series number of the first map of a study, after those of SEG, RTSTRUCT and SR."""
+
 _MEANINGS = {
     "probability": ("PROBABILITY", "Probability that a voxel belongs to the structure", 1.0),
     "uncertainty": ("UNCERTAINTY", "Uncertainty of the label of a voxel", 1.0),
@@ -40,7 +43,7 @@ def write_parametric_map(
     algorithm: Algorithm,
     quantity: Quantity = "probability",
     name: str = "",
-    series_number: int = 903,
+    series_number: int = FIRST_MAP,
 ) -> tuple[str, ...]:
     """Write a probability or an uncertainty of each voxel; the 32-bit numbers come back exactly.
 
@@ -106,8 +109,7 @@ def write_parametric_map(
                     intercept=0.0,
                 )
             ],
-            window_center=highest / 2,
-            window_width=highest,
+            voi_lut_transformations=[hd.VOILUTTransformation(highest / 2, highest)],
             content_label=label,
             content_description=described,
         )

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 
+import highdicom as hd
 import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+from export.judges import find_errors, needs_dciodvfy
 from export.test_rtstruct import read_by_filling
 from export.test_segmentation import read_by_highdicom
 from ingest.dicom_writer import OBLIQUE, make_series, ramp, write_series
 from monai.transforms import Compose, EnsureChannelFirstd, Invertd, LoadImaged, Orientationd
 
 from medseg.export import WriteDicomd
-from medseg.inference import WriteLabelMapd
+from medseg.inference import ProbabilityFiles, WriteLabelMapd
 from medseg.inference.outputs.notes import FACTS
+from medseg.inference.outputs.source import keep_case_name
 from medseg.ingest import load
 from medseg.ingest.reader import VolumeReader
 from medseg.labels import make_table
@@ -40,6 +43,8 @@ def segment(tmp_path):
         case = before({"image": str(path), "case": "study"})
         case["pred"] = case["image"].clone()
         case["pred"][:] = 1 + (case["image"] > case["image"].mean())
+        if options.get("probabilities"):
+            _keep_probabilities(case["image"], options["probabilities"])
         case = Invertd("pred", transform=before, orig_keys="image")(case)
         first = WriteDicomd(
             "pred",
@@ -54,6 +59,64 @@ def segment(tmp_path):
         return WriteLabelMapd("pred", tmp_path / out, first=first)(case)
 
     return run
+
+
+def scale(values):
+    return (values - values.min()) / (values.max() - values.min())
+
+
+def _keep_probabilities(image, files):
+    """Keep for "high" the share of the range of values, on the grid of the network."""
+    high = scale(image.as_tensor())
+    keep_case_name(image, "study")
+    with files(image[None]) as path:
+        path.parent.mkdir(exist_ok=True)
+        values = np.concatenate([0 * high, 1 - high, high])
+        np.save(path, values.astype(np.float16))
+
+
+def read_maps(folder, geometry):
+    grid = hd.Volume(
+        np.zeros(geometry.shape[::-1], np.float32),
+        geometry.affine_lps[:, [2, 1, 0, 3]],
+        coordinate_system="PATIENT",
+    )
+    maps = [hd.imread(path) for path in sorted(folder.glob("study_probability_*.dcm"))]
+    found = [one.get_volume(apply_real_world_transform=False) for one in maps]
+    return [one.match_geometry(grid).array.transpose(2, 1, 0) for one in found]
+
+
+def test_probabilities_come_back_in_their_place_on_the_grid_of_the_series(segment, tmp_path):
+    write_series(tmp_path / "ct", make_series(ramp((5, 6, 4)), orientation=OBLIQUE))
+    files = ProbabilityFiles(tmp_path / "out", classes=CLASSES)
+    done = segment(tmp_path / "ct", seg="fractional", probability_maps=True, probabilities=files)
+    values, geometry = load(tmp_path / "ct")
+    high = scale(values)
+    maps = read_maps(tmp_path / "out", geometry)
+    np.testing.assert_allclose(maps[1], high, atol=5e-4)  # a half has 11 bits
+    np.testing.assert_allclose(maps[0], 1 - high, atol=5e-4)
+    names = ["study_probability_1.dcm", "study_probability_2.dcm"]
+    assert done[FACTS]["probability_maps"] == names
+    seg = hd.seg.segread(tmp_path / "out" / "study_seg.dcm")
+    assert seg.SegmentationType == "FRACTIONAL"
+    frames = seg.get_volume(segment_numbers=[2], allow_missing_positions=True)
+    assert np.isclose(np.max(frames.array), high.max(), atol=1 / 255)
+
+
+@needs_dciodvfy
+def test_dciodvfy_finds_no_error_in_objects_of_probabilities(segment, tmp_path):
+    write_series(tmp_path / "ct", make_series(ramp((5, 6, 4))))
+    files = ProbabilityFiles(tmp_path / "out", classes=CLASSES)
+    segment(tmp_path / "ct", seg="fractional", probability_maps=True, probabilities=files)
+    for path in (tmp_path / "out").glob("*.dcm"):
+        assert find_errors(path) == []
+
+
+@pytest.mark.parametrize("options", [{"seg": "fractional"}, {"probability_maps": True}])
+def test_objects_of_probabilities_need_their_files(segment, options, tmp_path):
+    write_series(tmp_path / "ct", make_series())
+    with pytest.raises(ValueError, match="set save_probabilities to True"):
+        segment(tmp_path / "ct", **options)
 
 
 @pytest.mark.parametrize("seg", ["binary", "labelmap"])

@@ -166,7 +166,9 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("resume", "deep_supervision", "mixed_precision", "class_guide"), _SWITCH),
     **dict.fromkeys(("checkpointing", "pad_input", "colour", "whole_images"), _SWITCH),
     **dict.fromkeys(("score_lesions", "save_probabilities", "resample", "force"), _SWITCH),
-    **dict.fromkeys(("other_settings", "measure", "radiomics", "rtstruct", "sr"), _SWITCH),
+    **dict.fromkeys(
+        ("other_settings", "measure", "radiomics", "rtstruct", "sr", "probability_maps"), _SWITCH
+    ),
     **dict.fromkeys(("report", "show_patient"), _SWITCH),
     # text, words and components
     **dict.fromkeys(("bundle_root", "dataset_dir", "input", "output_dir", "weights"), _PATH),
@@ -204,7 +206,7 @@ RULES: Mapping[str, Rule] = {
     "predictor": make_word_rule("auto", "eager", "compile", "openvino", "onnxruntime"),
     "memory_limit": allow_null(Rule("bytes, text such as 6GiB", _is_memory)),
     "output": make_word_rule("labels", "logits"),
-    "seg": allow_null(make_word_rule("binary", "labelmap")),
+    "seg": allow_null(make_word_rule("binary", "labelmap", "fractional")),
     "surface_unit": make_word_rule("mm", "pixel"),
     "existing": Rule("refuse, skip or overwrite", _is_existing_mode),
     "volume": allow_null(make_whole_rule(0)),

@@ -5,17 +5,45 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from medseg.base.class_values import Classes
 from medseg.base.files import whole
+from medseg.geometry import Geometry
 from medseg.inference.outputs.notes import read_notes
+from medseg.inference.outputs.restore import restore_values
 from medseg.inference.outputs.source import find_case_name, list_files
 from medseg.transforms.classes import count_logit_channels
 
 SUFFIX = "_probabilities"
+
+
+def read_probabilities(
+    folder: str | os.PathLike, case: str, *, source: Geometry
+) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """The probabilities of a case that `ProbabilityFiles` has named, on the grid of its image.
+
+    Args:
+        folder: of the outputs.
+        case: its name.
+        source: the grid of the image.
+
+    Returns:
+        (classes without the background, I, J, K), from 0 to 1.
+
+    Raises:
+        FileNotFoundError: the case has none.
+    """
+    stem = Path(folder) / f"{case}{SUFFIX}"
+    about = json.loads(Path(f"{stem}.json").read_text())
+    values = np.load(f"{stem}.npy", mmap_mode="r")
+    first = int(about["channels"][0] == "background" and len(values) > 1)
+    found = torch.from_numpy(np.array(values[first:]))
+    return restore_values(found, np.array(about["affine"]), source=source).numpy()
 
 
 class ProbabilityFiles:

@@ -83,6 +83,27 @@ def restore_label(
     return label
 
 
+def restore_values(found: Tensor, affine: Tensor | np.ndarray, *, source: Geometry) -> Tensor:
+    """Values such as probabilities, (C, I, J, K), float32, on the `source` grid.
+
+    Voxels are moved where the grids allow it, and outside there is 0; else values are interpolated.
+
+    Args:
+        found: (C, *spatial), floating point.
+        affine: of its grid, (4, 4), voxels to millimetres.
+        source: the grid of the answer.
+    """
+    to_found = np.linalg.inv(np.asarray(affine, dtype=float)) @ source.affine
+    moves = np.rint(to_found)
+    if _measure_largest_shift(to_found - moves, source.shape) < GRID_TOLERANCE_VOXELS:
+        return _move_voxels(found, moves, source.shape).float()
+    values = torch.zeros(len(found), *source.shape)
+    for slab in _cut_slabs(source.shape):
+        grid, part = _make_sampling_grid(found, to_found, source.shape, slab)
+        values[..., slab] = _sample_linearly(part[None].float(), grid)[0]
+    return values
+
+
 def _measure_largest_shift(difference: np.ndarray, shape: tuple[int, int, int]) -> float:
     """The largest distance between two affine maps of voxels, which is at one of the corners."""
     corners = np.array(list(product(*((0, n - 1) for n in shape), (1,))))

@@ -9,7 +9,7 @@ from monai.transforms import CenterSpatialCropd, Compose, Invertd, Orientationd,
 from medseg.geometry import Geometry
 from medseg.inference import RestoreLabeld
 from medseg.inference.outputs import restore
-from medseg.inference.outputs.restore import restore_label
+from medseg.inference.outputs.restore import restore_label, restore_values
 from medseg.transforms.classes import make_label_map
 
 
@@ -158,3 +158,20 @@ def test_a_single_slice_is_restored():
     seen = Spacingd("image", pixdim=(1.0, 1.0, 2.0))({"image": image})["image"]
     pred = MetaTensor(torch.ones(1, *seen.shape[1:], dtype=torch.uint8), affine=seen.affine)
     assert RestoreLabeld("pred")({"pred": pred, "image": seen})["pred"].shape == (1, 10, 10, 1)
+
+
+def test_values_are_moved_where_the_grids_allow_it_and_keep_every_digit():
+    values = torch.rand(2, 4, 5, 6, generator=torch.Generator().manual_seed(0))
+    source = Geometry(
+        (5, 4, 6), np.array([[0, -1, 0, 3], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
+    )
+    found = restore_values(values, np.eye(4), source=source)
+    torch.testing.assert_close(found, values.flip(1).transpose(1, 2), rtol=0, atol=0)
+
+
+def test_values_between_voxels_are_interpolated_linearly():
+    ramp = torch.arange(6.0).reshape(1, 6, 1, 1).expand(1, 6, 3, 3)
+    affine = np.eye(4)
+    affine[0, 3] = 0.25
+    found = restore_values(ramp, np.eye(4), source=Geometry((5, 3, 3), affine))
+    torch.testing.assert_close(found[0, :, 1, 1], torch.arange(5.0) + 0.25)
