@@ -96,6 +96,7 @@ def write_case_page(path: str | os.PathLike, facts: CaseFacts, shown: ShownVolum
         picture_size=(0, 0) if facts.preview is None else _measure_picture(facts.preview),
         rows=rows,
         columns=list_columns(facts.unit),
+        size=_judge_size(rows, facts.notes),
         marks={reason: mark for mark, reason in list_reasons(rows).items()},
         not_found=NOT_FOUND,
         encloses=any(label.members for label in facts.labels),
@@ -104,6 +105,7 @@ def write_case_page(path: str | os.PathLike, facts: CaseFacts, shown: ShownVolum
         shown=describe_shown(shown, facts.unit),
         library_version=LIBRARY_VERSION,
     )
+    files = {"image": shown.image, "mask": shown.mask, "solid": shown.solid}
     viewer = {
         "labels": [vars_of_label(label) for label in facts.labels.foreground],
         "windows": [vars(window) for window in windows],
@@ -115,7 +117,7 @@ def write_case_page(path: str | os.PathLike, facts: CaseFacts, shown: ShownVolum
         f"{facts.case}: segmentation report",
         body,
         data={SUMMARY: summarise(facts, rows, Path(path).name), "viewer": viewer},
-        files={"image": shown.image, "mask": shown.mask},
+        files={name: file for name, file in files.items() if file is not None},
         scripts=("base.js", "viewer.js"),
         library=LIBRARY,
     )
@@ -165,6 +167,12 @@ def describe_shown(shown: ShownVolume, unit: str) -> str:
 def vars_of_label(label: Any) -> dict[str, Any]:
     """What the viewer needs of a label."""
     return {"value": label.index, "name": label.name, "rgb": list(label.rgb)}
+
+
+def _judge_size(rows: Sequence[Row], notes: Sequence[str]) -> str:
+    """How much room a printed page has for the preview beside the text."""
+    lines = len(rows) + 1.5 * len(notes) + 0.7 * sum(len(row.remarks) for row in rows)
+    return "short" if lines <= 6 else "middling" if lines <= 14 else "long"
 
 
 def _measure_picture(png: bytes) -> tuple[int, int]:

@@ -12,10 +12,14 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
+from medseg.base.components import find_box
 from medseg.geometry import Geometry
 
 MOST_VOXELS = 10_000_000
 """Of a volume that is shown: 215 along each axis. A graphics processor of a phone holds it."""
+
+MOST_SOLID_VOXELS = 2_000_000
+"""Of the part of the label map that the 3D view shows: it is computed anew with each turn."""
 
 MOST_BYTES = 16_000_000
 """Of both files together; in base64 that is 21.3 MB of the 25 MB that a page may have."""
@@ -30,6 +34,7 @@ SHARES = (0.5, 1.0, 5.0, 95.0, 99.0, 99.5)
 """Percent of the voxels below the values that a page offers as the ends of a window."""
 
 _KNOWN = [np.dtype(t) for t in (np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64)]
+_MARGIN = 2  # voxels of background around the structures in the 3D view
 _OFFSET = 352  # bytes before the voxels of a NIfTI file
 _ROBUST = (0.1, 99.9)  # percentiles between which values of other images are told apart
 _SAMPLES = 2_000_000  # voxels that are looked at for these percentiles
@@ -42,7 +47,9 @@ class ShownVolume:
     Attributes:
         image: packed NIfTI, int16; its header's slope and intercept give the values of the image.
         mask: packed NIfTI, uint8, on the same grid.
-        geometry: that grid.
+        solid: the part of the label map that holds the structures, for the 3D view; None where no
+            voxel has a label.
+        geometry: the grid of image and mask.
         shrink: how many voxels of the source became one, along each axis.
         percentiles: the value of the shown image below which each of `SHARES` lies.
         kept: the label values that the shown label map still has.
@@ -50,6 +57,7 @@ class ShownVolume:
 
     image: bytes
     mask: bytes
+    solid: bytes | None
     geometry: Geometry
     shrink: tuple[int, int, int]
     percentiles: dict[float, float]
@@ -101,11 +109,26 @@ def shrink_volume(
     ranked = np.percentile(_sample(steps), SHARES) * slope + intercept
     return ShownVolume(
         *files,
+        solid=_pack_solid(labels, grid),
         geometry=grid,
         shrink=factors,
         percentiles={p: float(v) for p, v in zip(SHARES, ranked, strict=True)},
         kept=frozenset(np.flatnonzero(np.bincount(labels.ravel(order="K"))).tolist()),
     )
+
+
+def _pack_solid(labels: NDArray[np.uint8], geometry: Geometry) -> bytes | None:
+    """The box that holds the labels, with background around it, coarse enough for the 3D view."""
+    if not labels.any():
+        return None
+    part = np.pad(labels[find_box(labels)], _MARGIN)
+    affine = geometry.affine.copy()
+    start = [one.start - _MARGIN for one in find_box(labels)]
+    affine[:3, 3] = geometry.voxel_to_world(start)
+    i, j, k = part.shape
+    grid = Geometry((i, j, k), affine)
+    factors = next(_list_factors(grid, MOST_SOLID_VOXELS))
+    return _pack(_pick_labels(part, factors), _shrink_geometry(grid, factors))
 
 
 def _list_factors(geometry: Geometry, most_voxels: int) -> Iterator[tuple[int, int, int]]:

@@ -12,8 +12,8 @@ from medseg.labels import LabelTable
 MOST_LESIONS = 20
 """So many lesions of a label have a row of their own; the table of the measurements has all."""
 
-AT_EDGE = "reaches the edge of the image and may go on behind it"
-NOT_SHOWN = "too small for the coarser grid of this page: look at it in the label map itself"
+AT_EDGE = "reaches the edge of the image"
+NOT_SHOWN = "too small to be drawn on this page"
 NOT_FOUND = "not found"
 
 

@@ -44,7 +44,6 @@ def list_windows(
         >>> [window.name for window in list_windows("HU", {})][:2]
         ['Soft tissue', 'Liver']
     """
-    chosen = [] if preview is None else [Window("As in the preview", *preview)]
     if unit == "HU":
         usual = [Window(n, level - width / 2, level + width / 2) for n, width, level in _OF_CT]
     else:
@@ -52,4 +51,6 @@ def list_windows(
             Window(f"{low:g} to {high:g} %", percentiles[low], percentiles[high])
             for low, high in _OF_OTHERS
         ]
-    return chosen + [w for w in usual if (w.low, w.high) != preview]
+    alike = [window for window in usual if (window.low, window.high) == preview]
+    own = [] if preview is None or alike else [Window("As in the preview", *preview)]
+    return alike + own + [window for window in usual if window not in alike]

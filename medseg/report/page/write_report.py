@@ -129,7 +129,7 @@ class WriteReportd(MapTransform):
             labels=self.labels,
             names=self.names,
             day=date.today(),
-            notes=[format_note(note) for note in read_notes(image)],
+            notes=[_write_note(note) for note in read_notes(image)],
             measured=data.get(MEASURED),
             unit=self.unit,
             patient=read_patient(series) if series and self.show_patient else (),
@@ -177,6 +177,11 @@ class WriteReportd(MapTransform):
         if not isinstance(self.reader, VolumeReader) or not isinstance(path, (str, os.PathLike)):
             return None
         return self.reader.find_series(Path(path))
+
+
+def _write_note(note: str) -> str:
+    """A note as an item of the list of warnings."""
+    return format_note(note).removeprefix("WARNING: ")
 
 
 def _list_files(case: str, data: Mapping[Hashable, Any]) -> Iterator[str]:

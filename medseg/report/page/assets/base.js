@@ -6,9 +6,10 @@ function readData(id) {
   return JSON.parse(document.getElementById(`data-${id}`).textContent);
 }
 
-/** The bytes of the file at a name; it is taken off the page, so that it is in memory once. */
+/** The bytes of the file at a name, or null; it is taken off the page, to be in memory once. */
 function takeFile(id) {
   const element = document.getElementById(`file-${id}`);
+  if (!element) return null;
   const text = atob(element.textContent);
   element.remove();
   const bytes = new Uint8Array(text.length);

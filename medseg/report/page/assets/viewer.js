@@ -19,7 +19,7 @@ const LOOKS = {
   crosshairColor: [1, 0.85, 0.2, 0.9],
   crosshairWidthUnit: "percent",
   fontColor: [1, 1, 1, 1],
-  fontMinPx: 17,
+  fontMinPx: 13,
   dragAndDropEnabled: false,
   logLevel: "error",
   loadingText: "",
@@ -42,27 +42,33 @@ class Viewer {
       crosshairWidth: CROSSHAIR,
     };
     this.slices = new niivue.Niivue(slices);
-    this.solid = new niivue.Niivue({ ...LOOKS, crosshairWidth: 0, isOrientCube: true });
+    this.solid = this.surfaces = null;
   }
 
   /** Put image and label map onto both canvases. */
   async load() {
-    const image = takeFile("image").buffer, mask = takeFile("mask").buffer;
+    const [image, mask, solid] = ["image", "mask", "solid"].map(takeFile);
     const { low, high } = this.about.windows[0];
     const make = niivue.NVImage.new;
     await this.slices.attachToCanvas(document.getElementById("slices"));
-    this.slices.addVolume(await make(image, "image.nii.gz", "gray", 1, null, low, high));
-    this.overlay = await make(mask.slice(0), "mask.nii.gz", "gray", 0.45);
+    this.slices.addVolume(await make(image.buffer, "image.nii.gz", "gray", 1, null, low, high));
+    this.overlay = await make(mask.buffer, "mask.nii.gz", "gray", 0.45);
     this.overlay.setColormapLabel(this.makeColours());
     this.slices.addVolume(this.overlay);
-    await this.solid.attachToCanvas(document.getElementById("solid"));
-    this.surfaces = await make(mask, "mask.nii.gz", "gray", 1);
-    this.surfaces.setColormapLabel(this.makeColours());
-    this.solid.addVolume(this.surfaces);
-    this.solid.setSliceType(this.solid.sliceTypeRender);
-    await this.solid.setVolumeRenderIllumination(0.6);
-    this.solid.setRenderAzimuthElevation(180, 10);
+    if (solid) await this.loadSolid(await make(solid.buffer, "solid.nii.gz", "gray", 1));
     this.show("all");
+  }
+
+  /** Show the structures in 3D, from the patient's front. */
+  async loadSolid(surfaces) {
+    this.solid = new niivue.Niivue({ ...LOOKS, crosshairWidth: 0, isOrientCube: true });
+    await this.solid.attachToCanvas(document.getElementById("solid"));
+    surfaces.setColormapLabel(this.makeColours());
+    this.surfaces = surfaces;
+    this.solid.setSliceType(this.solid.sliceTypeRender);
+    this.solid.setRenderAzimuthElevation(180, 10);
+    this.solid.addVolume(surfaces);
+    await this.solid.setVolumeRenderIllumination(0.6);
   }
 
   /** The colour of each label, see-through where it is switched off. */
@@ -84,16 +90,16 @@ class Viewer {
     document.getElementById("stage").dataset.view = view;
     if (LAYOUTS[view]) this.slices.setCustomLayout(LAYOUTS[view]);
     this.slices.resizeListener();
-    this.solid.resizeListener();
+    this.solid?.resizeListener();
   }
 
   setVisible(value, isVisible) {
     if (isVisible) this.hidden.delete(value);
     else this.hidden.add(value);
     this.overlay.setColormapLabel(this.makeColours());
-    this.surfaces.setColormapLabel(this.makeColours());
     this.slices.updateGLVolume();
-    this.solid.updateGLVolume();
+    this.surfaces?.setColormapLabel(this.makeColours());
+    this.solid?.updateGLVolume();
   }
 
   setOpacity(share) {
@@ -113,7 +119,8 @@ class Viewer {
   }
 
   setRadiological(isRadiological) {
-    this.slices.setRadiologicalConvention(isRadiological);
+    this.slices.opts.isRadiologicalConvention = isRadiological;
+    this.slices.drawScene();
   }
 
   setCrosshair(isShown) {
@@ -122,7 +129,7 @@ class Viewer {
 
   /** Move the crosshair to a place in RAS+ millimetres. */
   goTo(place) {
-    this.slices.scene.crosshairPos = this.slices.mm2frac(place);
+    this.slices.scene.crosshairPos = this.slices.mm2frac(place, 0, true);
     this.tell();
   }
 
@@ -172,6 +179,7 @@ function connect(viewer) {
   $("controls").addEventListener("submit", (event) => event.preventDefault());
 
   for (const button of $("views").querySelectorAll("button")) {
+    button.hidden = button.dataset.view === "solid" && !viewer.solid;
     button.addEventListener("click", () => {
       viewer.show(button.dataset.view);
       for (const other of $("views").querySelectorAll("button")) {
