@@ -147,6 +147,22 @@ def test_a_volume_that_packs_badly_becomes_coarser():
     assert max(coarse.shrink) > 1
 
 
+def test_the_3d_view_has_the_box_of_the_structures_in_its_place():
+    image, mask, geometry = make((30, 28, 26), affine=OBLIQUE)
+    mask[10:14, 20:23, 4:9] = 3
+    solid = unpack(shrink_volume(image, mask, geometry).solid)
+    found = np.argwhere(np.asarray(solid.dataobj) == 3)
+    assert len(found) == 4 * 3 * 5
+    assert solid.shape == (8, 7, 9)
+    before = geometry.voxel_to_world([10, 20, 4])
+    np.testing.assert_allclose(nib.affines.apply_affine(solid.affine, found[0]), before, atol=1e-4)
+
+
+def test_without_a_structure_there_is_no_3d_view():
+    image, mask, geometry = make((4, 4, 4))
+    assert shrink_volume(image, mask, geometry).solid is None
+
+
 def test_a_single_slice_is_shown():
     image, mask, geometry = make((30, 30, 1))
     assert unpack(shrink_volume(image, mask, geometry, most_voxels=300).image).shape[2] == 1

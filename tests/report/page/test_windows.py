@@ -19,6 +19,7 @@ def test_other_images_have_percentiles_of_their_values():
 
 
 def test_the_window_of_the_preview_comes_first_and_no_window_comes_twice():
-    first, *others = list_windows("HU", {}, preview=(-160, 240))
-    assert (first.low, first.high) == (-160, 240)
-    assert (-160, 240) not in {(window.low, window.high) for window in others}
+    first, *others = list_windows("HU", {}, preview=(-500, 1300))
+    assert first == Window("Bone", -500, 1300)
+    assert first not in others
+    assert list_windows("HU", {}, preview=(0, 1))[0] == Window("As in the preview", 0, 1)

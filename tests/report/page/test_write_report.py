@@ -117,7 +117,7 @@ def test_the_patient_is_shown_when_that_is_asked_for_and_stays_text(write, study
 
 @pytest.mark.parametrize(
     ("options", "limits"),
-    [({"window": [-160, 240]}, (-160.0, 240.0)), ({"percentiles": [0, 100]}, (0.0, 959.0))],
+    [({"window": [-150, 240]}, (-150.0, 240.0)), ({"percentiles": [0, 100]}, (0.0, 959.0))],
 )
 def test_the_viewer_begins_with_the_window_of_the_preview(write, options, limits):
     values = np.arange(960, dtype=np.int16).reshape(12, 10, 8)

@@ -1,0 +1,440 @@
+"""The page of a case in Chromium: it shows each voxel where it is, and asks nobody for anything."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from io import BytesIO
+
+import nibabel as nib
+import numpy as np
+import pytest
+from integration.chromium import needs_chromium, open_browser
+from PIL import Image
+
+from medseg.geometry import Geometry
+from medseg.labels import make_table
+from medseg.report import describe_measurement, measure_structures
+from medseg.report.page.case_page import CaseFacts, write_case_page
+from medseg.report.page.shown_volume import shrink_volume
+
+pytestmark = [pytest.mark.long, needs_chromium]
+
+SHAPE = (40, 48, 32)
+HOT = (6, 39, 25)
+"""The voxel that is bright: of an array along R, A and S it is far to the left, front and top."""
+
+BACKGROUND, BRIGHT = 300, 1000  # HU, in the window of bones
+CLASSES = ("organ", "cyst")
+PATIENT = "<script>window.hurt = true</script><img src=x onerror='window.hurt = true'>"
+WIDTHS = (360, 1024, 1920)
+
+AXES = {
+    "RAS": np.diag([1.0, 1.0, 1.5, 1.0]),
+    "left-handed LAS": np.diag([-1.0, 1.0, 1.5, 1.0]),
+    "LPS, as DICOM": np.diag([-1.0, -1.0, 1.5, 1.0]),
+    "oblique": np.array(
+        [
+            [0.94, -0.30, 0.17, -9.0],
+            [0.33, 0.91, -0.24, 4.0],
+            [-0.08, 0.28, 1.43, 7.0],
+            [0, 0, 0, 1],
+        ]
+    ),
+    "sagittal slices": np.array(
+        [[0, 0, 1.5, 2.0], [0, 1.0, 0, -5.0], [-1.0, 0, 0, 3.0], [0, 0, 0, 1.0]]
+    ),
+}
+
+
+def make_png():
+    file = BytesIO()
+    Image.new("RGB", (800, 500), (30, 90, 160)).save(file, format="png")
+    return file.getvalue()
+
+
+def write(path, *, affine=AXES["RAS"], classes=CLASSES, mask=None, image=None, **facts):
+    if mask is None:
+        mask = np.zeros(SHAPE, np.uint8)
+        mask[10:22, 12:26, 8:20] = 1
+        mask[26:31, 30:35, 20:24] = 2
+    if image is None:
+        image = np.full(mask.shape, 40, np.int16)
+    geometry, labels = Geometry(mask.shape, affine), make_table(list(classes))
+    found = measure_structures(mask, geometry, labels, image=image)
+    about = {
+        "case": "study",
+        "made_by": "liver 0.1.0",
+        "day": date(2026, 1, 2),
+        "labels": labels,
+        "names": classes,
+        "unit": "HU",
+        "measured": [describe_measurement(one, labels) for one in found],
+        "preview": make_png(),
+        **facts,
+    }
+    shown = shrink_volume(image, mask, geometry, unit="HU")
+    write_case_page(path, CaseFacts(**about), shown)
+    return [describe_measurement(one, labels) for one in found]
+
+
+@pytest.fixture(scope="module")
+def tab():
+    with open_browser() as opened:
+        opened.set_size(1024, 900)
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "study_report.html"
+    measured = write(path, patient=[("Patient", PATIENT)], notes=["the slices are 16 mm apart"])
+    return path, measured
+
+
+def open_page(tab, path, *, width=1024, height=900, script=True):
+    tab.set_size(width, height)
+    tab.open(path, script=script)
+    if script:
+        tab.wait_for("document.documentElement.dataset.ready")
+        assert tab.evaluate("document.documentElement.dataset.ready") == "viewer"
+        tab.evaluate("document.querySelector('.screen').style.borderRadius = 0")  # white corners
+
+
+@pytest.fixture
+def opened(tab, page):
+    """The page of two structures, with its viewer ready."""
+    open_page(tab, page[0])
+    return tab
+
+
+def look(tab, selector):
+    """What an element shows, (rows, columns, 3), integers."""
+    tab.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    left, top, width, height = tab.evaluate(
+        f"(() => {{ const e = document.querySelector('{selector}'); e.scrollIntoView();"
+        " const r = e.getBoundingClientRect(); return [r.left, r.top, r.width, r.height]; })()"
+    )
+    picture = tab.take_picture()
+    return picture[round(top) : round(top + height), round(left) : round(left + width)].astype(int)
+
+
+def is_coloured(picture):
+    return picture.max(axis=-1) - picture.min(axis=-1) > 40
+
+
+def test_the_canvases_show_the_image_and_the_structures(opened):
+    slices, solid = look(opened, "#slices"), look(opened, "#solid")
+    assert len(np.unique(slices.reshape(-1, 3), axis=0)) > 10
+    assert is_coloured(slices).mean() > 0.005
+    assert is_coloured(solid).mean() > 0.02
+
+
+def test_a_switch_takes_one_structure_out_and_puts_it_back(opened):
+    opened.evaluate("document.getElementById('crosshair').click()")
+    before = look(opened, "#slices")
+    opened.evaluate("document.querySelector('[data-value=\"1\"]').click()")
+    without = look(opened, "#slices")
+    assert is_coloured(before).sum() > is_coloured(without).sum() + 100
+    opened.evaluate("document.querySelector('[data-value=\"1\"]').click()")
+    np.testing.assert_array_equal(look(opened, "#slices"), before)
+
+
+def test_the_opacity_goes_from_nothing_to_the_full_colour(opened):
+    opened.evaluate("document.getElementById('crosshair').click()")
+    opened.evaluate("document.querySelector('[data-view=axial]').click()")
+    shares = []
+    for value in (0, 50, 100):
+        opened.evaluate(
+            f"(() => {{ const o = document.getElementById('opacity'); o.value = {value};"
+            " o.dispatchEvent(new Event('input')); })()"
+        )
+        picture = look(opened, "#slices")
+        shares.append((picture.max(axis=-1) - picture.min(axis=-1)).max())
+    assert shares[0] < 20 < shares[1] < shares[2]
+
+
+def find_spot(picture):
+    """Where the bright spot is within the picture of the volume, (across, down), each 0 to 1."""
+    grey = picture.mean(axis=-1)
+    rows, columns = np.nonzero(grey > 60)
+    bright_rows, bright_columns = np.nonzero(grey > 225)
+    assert len(bright_rows), "no bright spot"
+    box = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
+    assert len(bright_rows) < 0.05 * (box[1] - box[0]) * (box[3] - box[2])
+    down = (bright_rows.mean() + 0.5 - box[0]) / (box[1] - box[0])
+    across = (bright_columns.mean() + 0.5 - box[2]) / (box[3] - box[2])
+    return across, down
+
+
+def share_of(affine, letter):
+    """How far the hot voxel is on the way to a side of the patient, 0 to 1, by the axes alone."""
+    codes = nib.aff2axcodes(affine)
+    opposite = dict(zip("RLAPSI", "LRPAIS", strict=True))[letter]
+    axis = next(k for k, code in enumerate(codes) if code in (letter, opposite))
+    share = (HOT[axis] + 0.5) / SHAPE[axis]
+    return share if codes[axis] == letter else 1 - share
+
+
+@pytest.mark.parametrize("name", AXES)
+def test_a_hot_voxel_is_where_it_is_in_the_patient(tab, tmp_path, name):
+    affine = AXES[name]
+    image = np.full(SHAPE, BACKGROUND, np.int16)
+    image[tuple(slice(k - 1, k + 2) for k in HOT)] = BRIGHT
+    path = tmp_path / "hot_report.html"
+    write(path, affine=affine, image=image, window=(-500.0, 1300.0), mask=np.zeros(SHAPE, np.uint8))
+    open_page(tab, path)
+    x, y, z = Geometry(SHAPE, affine).voxel_to_world(HOT)
+    tab.evaluate(
+        "viewer.slices.setIsOrientationTextVisible(false);"
+        f"viewer.setCrosshair(false); viewer.setWindow(0, {BRIGHT}); viewer.goTo([{x}, {y}, {z}])"
+    )
+    assert tab.evaluate("viewer.slices.frac2mm(viewer.slices.scene.crosshairPos, 0, true)[0]") == (
+        pytest.approx(x, abs=0.8)
+    )
+    sides = {"axial": ("L", "P"), "coronal": ("L", "I"), "sagittal": ("P", "I")}
+    for view, (across, down) in sides.items():
+        tab.evaluate(f"document.querySelector('[data-view={view}]').click()")
+        expected = share_of(affine, across), share_of(affine, down)
+        assert find_spot(look(tab, "#slices")) == pytest.approx(expected, abs=0.03), view
+    tab.evaluate("document.getElementById('radiological').click()")
+    for view, across in {"axial": "R", "coronal": "R", "sagittal": "P"}.items():
+        tab.evaluate(f"document.querySelector('[data-view={view}]').click()")
+        found, _ = find_spot(look(tab, "#slices"))
+        assert found == pytest.approx(share_of(affine, across), abs=0.03), view
+    assert "Neurological" in tab.evaluate("document.getElementById('convention').textContent")
+
+
+@pytest.mark.parametrize("name", ["RAS", "oblique"])
+def test_the_label_of_a_place_and_its_colour_lie_on_its_voxel(tab, tmp_path, name):
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[tuple(slice(k - 2, k + 3) for k in HOT)] = 2
+    path = tmp_path / "label_report.html"
+    write(path, affine=AXES[name], mask=mask)
+    open_page(tab, path)
+    assert tab.evaluate("document.getElementById('place').textContent").endswith("40 HU · cyst")
+    tab.evaluate("viewer.setCrosshair(false); document.querySelector('[data-view=axial]').click()")
+    tab.evaluate("viewer.setWindow(-60, 60); viewer.slices.setIsOrientationTextVisible(false)")
+    picture = look(tab, "#slices")
+    rows, columns = np.nonzero(picture.max(axis=-1) > 60)
+    down, across = np.nonzero(is_coloured(picture))
+    share = (across.mean() - columns.min()) / np.ptp(columns)
+    assert share == pytest.approx(share_of(AXES[name], "L"), abs=0.03)
+    share = (down.mean() - rows.min()) / np.ptp(rows)
+    assert share == pytest.approx(share_of(AXES[name], "P"), abs=0.03)
+
+
+def test_the_name_of_a_structure_moves_the_crosshair_to_its_centre(opened, page):
+    centre = page[1][1]["centroid_mm"]
+    opened.evaluate("document.querySelectorAll('button.go')[1].click()")
+    place = opened.evaluate("document.getElementById('place').textContent")
+    letters = [("LR"[c >= 0], "PA"[c >= 0], "IS"[c >= 0])[k] for k, c in enumerate(centre)]
+    numbers = [float(text) for text in re.findall(r"[LRPAIS] (\d+\.\d)", place)]
+    assert re.findall(r"([LRPAIS]) \d", place) == letters
+    assert numbers == pytest.approx(np.abs(centre), abs=0.8)  # a voxel is 1.5 mm thick
+    assert place.endswith("cyst")
+
+
+def test_the_table_has_the_numbers_that_were_measured(opened, page):
+    rows = opened.evaluate(
+        "[...document.querySelectorAll('table.measured tbody tr')].map(row =>"
+        " [...row.querySelectorAll('td')].map(cell => cell.innerText))"
+    )
+    for cells, one in zip(rows, page[1], strict=True):
+        assert float(cells[0]) == pytest.approx(one["volume_ml"], rel=0.01)
+        assert float(cells[1]) == pytest.approx(one["long_axis_mm"], abs=0.05)
+        assert float(cells[5]) == pytest.approx(one["surface_mm2"] / 100, abs=0.05)
+        assert cells[6] == "40.0 ± 0.0"
+
+
+def test_a_window_changes_the_picture_and_its_numbers(opened):
+    before = look(opened, "#slices")
+    opened.evaluate(
+        "(() => { const s = document.getElementById('window'); s.selectedIndex = 4;"
+        " s.dispatchEvent(new Event('change')); })()"
+    )
+    assert opened.evaluate("document.getElementById('window').selectedOptions[0].text") == "Bone"
+    assert opened.evaluate("document.getElementById('width').value") == "1800"
+    assert opened.evaluate("document.getElementById('level').value") == "400"
+    assert np.abs(look(opened, "#slices") - before).max() > 30
+    opened.evaluate(
+        "(() => { const w = document.getElementById('width'); w.value = '100';"
+        " w.dispatchEvent(new Event('change')); })()"
+    )
+    assert opened.evaluate("viewer.window.join()") == "350,450"
+    assert opened.evaluate("document.getElementById('window').value") == "own"
+
+
+def test_a_width_that_is_no_width_changes_nothing(opened):
+    before = opened.evaluate("viewer.window.join()")
+    opened.evaluate(
+        "(() => { const w = document.getElementById('width'); w.value = '-5';"
+        " w.dispatchEvent(new Event('change')); })()"
+    )
+    assert opened.evaluate("viewer.window.join()") == before
+    assert float(opened.evaluate("document.getElementById('width').value")) > 0
+
+
+def test_nothing_is_logged_and_nobody_is_asked(opened, page):
+    for view in ("axial", "coronal", "sagittal", "solid", "all"):
+        opened.evaluate(f"document.querySelector('[data-view={view}]').click()")
+    look(opened, "#slices")
+    assert opened.list_complaints() == []
+    asked = [url for url in opened.list_requests() if not url.startswith(("data:", "blob:"))]
+    assert asked == [page[0].as_uri()]
+
+
+def test_a_name_with_a_script_stays_text(opened):
+    assert opened.evaluate("document.querySelector('.patient dd').textContent") == PATIENT
+    assert opened.evaluate("typeof window.hurt") == "undefined"
+
+
+def test_the_policy_stops_a_script_and_a_connection(opened):
+    assert (
+        opened.evaluate(
+            "(() => { const s = document.createElement('script'); s.text = 'window.foreign = 1';"
+            " document.body.append(s); return typeof window.foreign; })()"
+        )
+        == "undefined"
+    )
+    assert (
+        opened.evaluate(
+            "new Promise(done => { addEventListener('securitypolicyviolation', e =>"
+            " done(e.violatedDirective)); fetch('http://127.0.0.1:9/').catch(() => 0); })"
+        )
+        == "connect-src"
+    )
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_is_wider_than_the_window(tab, page, width):
+    open_page(tab, page[0], width=width)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    left, right = tab.evaluate(
+        "(() => { const r = document.getElementById('stage').getBoundingClientRect();"
+        " return [r.left, r.right]; })()"
+    )
+    assert 0 <= left < right <= width
+    assert right - left > 0.5 * min(width, 1024)
+
+
+READ_CONTRAST = """
+(() => {
+  const parse = text => {
+    const [r, g, b, a] = text.match(/[\\d.]+/g).map(Number);
+    return [r, g, b, a ?? 1];
+  };
+  const shine = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v =>
+    v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, k) => sum + v * [0.2126, 0.7152, 0.0722][k], 0);
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
+    if (/^(SCRIPT|STYLE|NOSCRIPT|OPTION)$/.test(element.tagName)) continue;
+    let around = element;
+    while (around && parse(getComputedStyle(around).backgroundColor)[3] < 1) {
+      around = around.parentElement;
+    }
+    const back = around ? getComputedStyle(around).backgroundColor : "rgb(255,255,255)";
+    const [a, b] = [getComputedStyle(element).color, back].map(c => shine(parse(c)));
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) found.push(`${element.textContent.trim().slice(0, 40)}: ${ratio.toFixed(2)}`);
+  }
+  return found;
+})()
+"""
+
+
+def test_every_text_has_the_contrast_of_wcag_aa(opened):
+    assert opened.evaluate(READ_CONTRAST) == []
+
+
+def test_every_control_is_reached_and_seen_by_the_keyboard(opened):
+    opened.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    seen = []
+    for _ in range(60):
+        opened.press("Tab", code=9)
+        found = opened.evaluate(
+            "(() => { const e = document.activeElement; if (e === document.body) return null;"
+            " return [e.id || e.dataset.view || e.dataset.value || e.textContent.trim(),"
+            " getComputedStyle(e).outlineStyle, e.labels?.[0]?.textContent.trim()"
+            " || e.ariaLabel || e.textContent.trim() || e.getAttribute('aria-labelledby')]; })()"
+        )
+        if found is None:
+            break
+        seen.append(found)
+    names = [name for name, _, _ in seen]
+    for name in ("slices", "axial", "opacity", "1", "2", "window", "width", "axis-2", "crosshair"):
+        assert name in names
+    assert {"organ", "cyst"} <= set(names)
+    assert all(outline != "none" and label for _, outline, label in seen), seen
+
+
+def test_keys_move_through_the_slices_and_switch(opened):
+    opened.evaluate("document.getElementById('slices').focus()")
+    before = [opened.evaluate(f"viewer.index({axis})") for axis in range(3)]
+    opened.press("PageUp", code=33)
+    opened.press("ArrowUp", code=38)
+    opened.press("ArrowRight", code=39)
+    after = [opened.evaluate(f"viewer.index({axis})") for axis in range(3)]
+    assert after == [before[0] - 1, before[1] + 1, before[2] + 1]  # the right is the patient's left
+    opened.evaluate("document.querySelector('[data-value=\"2\"]').focus()")
+    opened.press(" ", code=32)
+    assert opened.evaluate("viewer.hidden.has(2)")
+
+
+def test_without_javascript_there_are_the_picture_and_the_table(tab, page):
+    open_page(tab, page[0], script=False)
+    picture = look_without_script(tab)
+    assert (np.abs(picture - (30, 90, 160)).max(axis=-1) < 12).mean() > 0.2
+    tree = tab.call("DOM.getDocument", depth=-1)["root"]
+    html = tab.call("DOM.getOuterHTML", nodeId=tree["nodeId"])["outerHTML"]
+    assert '<h2 id="measured">' in html
+
+
+def look_without_script(tab):
+    return tab.take_picture().astype(int)
+
+
+def test_without_webgl2_the_picture_stands_for_the_viewer(tab, page):
+    source = "HTMLCanvasElement.prototype.getContext = () => null"
+    added = tab.call("Page.addScriptToEvaluateOnNewDocument", source=source)
+    try:
+        tab.open(page[0])
+        tab.wait_for("document.documentElement.dataset.ready")
+        assert tab.evaluate("document.documentElement.dataset.ready") == "picture"
+        assert "no WebGL2" in tab.evaluate("document.getElementById('failed').textContent")
+        assert tab.evaluate("document.querySelector('.preview').checkVisibility()")
+        assert not tab.evaluate("document.getElementById('viewer').checkVisibility()")
+        assert not tab.evaluate("document.querySelector('.go').checkVisibility()")
+    finally:
+        tab.call("Page.removeScriptToEvaluateOnNewDocument", **added)
+
+
+@pytest.mark.parametrize("count", [2, 14, 22])
+def test_a_case_is_printed_on_one_page(tab, tmp_path, count):
+    mask = np.zeros(SHAPE, np.uint8)
+    for k in range(count):
+        mask[4 + k : 5 + k, 5:20, 4:20] = k + 1
+    path = tmp_path / "print_report.html"
+    manifest = [("Weights, SHA-256", "a" * 64), ("Settings, SHA-256", "b" * 64)]
+    manifest += [("Software", "medseg 0.1.0, " * 6), ("Image", "512 x 512"), ("Commit", "c" * 40)]
+    classes = [f"structure {k}" for k in range(count)]
+    files = [f"study{end}" for end in (".nii.gz", "_measurements.csv", "_seg.dcm")]
+    notes = ["the slices are 16 mm apart", "the image states no modality"]
+    write(path, mask=mask, classes=classes, manifest=manifest, files=files, notes=notes)
+    open_page(tab, path)
+    pdf = tab.print_pdf()
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
+    assert len(re.findall(rb"/Subtype\s*/Image\b", pdf)) >= 1
+
+
+def test_a_case_without_structures_has_no_3d_view(tab, tmp_path):
+    path = tmp_path / "empty_report.html"
+    write(path, mask=np.zeros(SHAPE, np.uint8))
+    open_page(tab, path)
+    assert not tab.evaluate("document.querySelector('[data-view=solid]').checkVisibility()")
+    assert "not found" in tab.evaluate("document.querySelector('table.measured').innerText")
+    assert tab.list_complaints() == []
