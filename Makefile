@@ -10,7 +10,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 CORE := tests/test_geometry.py tests/test_labels.py $(addprefix tests/,base cli metrics losses transforms export report) \
 	$(addprefix tests/ingest/,volumes dicom/rules dicom/header)
 
-.PHONY: help demo test test-core test-lowest test-long test-slow test-consumers lint docs bundles drawings venv clean
+.PHONY: help demo test test-core test-lowest test-long test-slow test-pacs test-consumers lint docs bundles drawings venv clean
 help:             ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
 
@@ -43,6 +43,9 @@ test-long: venv   ## the tests that take seconds each, and those with OpenVINO
 
 test-slow: venv   ## the tests that take minutes to hours
 	$(BIN)/python -m pytest -q -m slow
+
+test-pacs: venv   ## the tests with a real PACS (Orthanc), 3 minutes; without one they are skipped
+	$(BIN)/python -m pytest -q -m pacs tests/integration
 
 test-consumers: $(CONSUMERS)/.ready $(DEPLOY)/.ready  ## MONAI Label, federated clients and MONAI Deploy run the bundles
 	PYTHONPATH=tests/consumers/stubs $(CONSUMERS)/bin/python -W ignore -c 'import monailabel.tasks.infer.bundle'

@@ -52,6 +52,7 @@ class Gateway:
         """Why nothing works for now; empty where it does."""
         self.looked_at = 0.0
         """When the server last answered, in seconds since 1970."""
+        self._said: set[str] = set()
 
     def run_once(self) -> list[Job]:
         """Process all that there is once, waiting for series that are still growing.
@@ -90,10 +91,11 @@ class Gateway:
             self.processor.process(job)
 
     def _look(self) -> None:
-        server = self.processor.server
+        server, state = self.processor.server, self.processor.state
+        state.recover()  # what a full disk kept from being written down
         if server is None:
             return
-        look(self.settings, server=server, state=self.processor.state, bundle=self.bundle)
+        look(self.settings, server=server, state=state, bundle=self.bundle)
         self.looked_at = time.time()
 
     def _list_due(self) -> list[Job]:
@@ -103,13 +105,13 @@ class Gateway:
         self.wait(max(moment - time.time(), _SHORTEST_WAIT_S))
 
     def _note_trouble(self, trouble: str) -> None:
-        """Say what is wrong when that changes, and not at each look."""
-        if trouble == self.trouble:
-            return
-        if trouble:
+        """Say what is wrong once, and not at each look, and say when it is over."""
+        if trouble and trouble not in self._said:
             logger.error("%s; it is tried again", trouble)
-        else:
+            self._said.add(trouble)
+        elif not trouble and self._said:
             logger.info("all works again")
+            self._said.clear()
         self.trouble = trouble
 
     @contextmanager

@@ -185,11 +185,10 @@ class Processor:
 
     def _wait(self, job: Job, reason: str) -> None:
         """Let a series go on at once when things work again; images are fetched again then."""
-        now = self._find(job)
-        state = State.STORING if now.state is State.STORING else State.FOUND
-        self.state.change(job, state, reason=reason)
+        state = State.STORING if self._find(job).state is State.STORING else State.FOUND
         if state is State.FOUND:
-            self.work.forget(job)
+            self.work.forget(job)  # first, so that a full disk has room for the line below
+        self.state.change(job, state, reason=reason)
 
     def _give_up(self, job: Job, error: BaseException) -> Job:
         """Let a series be tried again later, or never."""

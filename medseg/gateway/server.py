@@ -177,6 +177,10 @@ class DicomwebServer:
                     return []
                 raise
 
+    def _explain_silence(self, what: str) -> AttemptError:
+        seconds = self.settings.timeout_seconds
+        return AttemptError(f"the server did not answer within {seconds:g} s: {what}")
+
     @contextmanager
     def _explaining(self, what: str) -> Iterator[None]:
         """Turn what the packages raise into one line, without what they quote: UIDs, addresses."""
@@ -190,9 +194,7 @@ class DicomwebServer:
                 "in server.ca_file, or correct server.client_certificate"
             ) from error
         except requests.ReadTimeout as error:
-            raise AttemptError(
-                f"the server did not answer within {self.settings.timeout_seconds:g} s: {what}"
-            ) from error
+            raise self._explain_silence(what) from error
         except requests.exceptions.TooManyRedirects as error:
             raise UnavailableError(
                 "the server sends requests to another address: name that one in server.url"
@@ -200,6 +202,8 @@ class DicomwebServer:
         except requests.HTTPError as error:
             raise _explain_status(error, what) from error
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+            if "timed out" in str(error) and "connect timeout" not in str(error):
+                raise self._explain_silence(what) from error
             raise UnavailableError(
                 "the server cannot be reached, or broke the connection off: see whether it runs"
             ) from error

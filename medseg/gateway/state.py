@@ -12,6 +12,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from medseg.gateway.failures import UnavailableError
+
 FROM_SERVER, FROM_LISTENER = "server", "listener"
 """Where the images of a series come from."""
 
@@ -108,6 +110,7 @@ class StateFile:
 
     Raises:
         ValueError: it was written by a newer medseg, or it is no such file.
+        UnavailableError: it cannot be written; also in each method.
 
     Example:
         >>> with closing(StateFile(folder / "state.sqlite")) as state:  # doctest: +SKIP
@@ -214,6 +217,8 @@ class StateFile:
     def recover(self) -> list[Job]:
         """Let series that a killed process had begun start again; gives them."""
         jobs = self.list_jobs(*BEGUN)
+        if not jobs:
+            return []
         with self._writing() as connection:
             connection.executemany(
                 "UPDATE series SET state = 'found' WHERE number = ?", [(j.number,) for j in jobs]
@@ -275,7 +280,7 @@ def _make_job(row: Sequence[Any]) -> Job:
     return Job(**{**values, "state": State(values["state"])})
 
 
-def _explain(path: Path, error: sqlite3.OperationalError) -> OSError:
-    return OSError(
+def _explain(path: Path, error: sqlite3.OperationalError) -> UnavailableError:
+    return UnavailableError(
         f"{path} cannot be used ({error}): make room on that disk, or correct its rights"
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from dataclasses import replace
 
 import pytest
@@ -75,6 +77,30 @@ def test_a_fault_of_the_server_is_one_line_and_so_is_its_end(processor, pacs, ca
     assert len(pacs.stored) == 2
     assert gateway.trouble == ""
     assert gateway.looked_at > 0
+
+
+def test_a_state_that_cannot_be_written_stops_nothing_for_good(
+    processor, pacs, monkeypatch, caplog
+):
+    def refuse(*_, **__):
+        raise UnavailableError("state.sqlite cannot be used (database or disk is full): make room")
+
+    patch = pytest.MonkeyPatch()
+    whole = processor.work.write_images
+
+    def fill(*arguments):
+        patch.setattr(processor.state, "change", refuse)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    processor.work.write_images = fill
+
+    def make_room():
+        patch.undo()
+        processor.work.write_images = whole
+
+    run_with(processor, *[lambda: None] * 2, make_room, *[lambda: None] * 3)
+    assert [job.state for job in processor.state.list_jobs()] == [State.STORED]
+    assert caplog.text.count("database or disk is full") == 1
 
 
 def test_the_other_series_are_not_tried_while_nothing_works(processor, pacs):

@@ -6,6 +6,7 @@ import sqlite3
 
 import pytest
 
+from medseg.gateway.failures import UnavailableError
 from medseg.gateway.state import FROM_LISTENER, FROM_SERVER, State, StateFile, open_state
 
 
@@ -96,5 +97,5 @@ def test_a_file_of_a_newer_version_or_of_something_else_is_refused(tmp_path):
 
 
 def test_a_state_that_cannot_be_opened_is_one_line(tmp_path):
-    with pytest.raises(OSError, match="cannot be used"):
+    with pytest.raises(UnavailableError, match="cannot be used"):
         StateFile(tmp_path / "missing" / "state.sqlite")

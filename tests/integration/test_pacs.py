@@ -1,0 +1,217 @@
+"""A gateway and a real PACS: each series has its results once, whatever happens to either.
+
+Orthanc is the PACS. The commands run in processes of their own, which are killed by SIGKILL at
+random moments; so is Orthanc.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+
+import pytest
+
+pytest.importorskip("dicomweb_client")
+
+from gateway.made_series import encode
+from gateway.orthanc import Orthanc, own_network, skip_without_orthanc
+from integration.pacs_commands import (
+    count_results,
+    list_lines,
+    make_mr,
+    run,
+    start,
+    wait_for,
+    write_settings,
+)
+
+from medseg.gateway.state import State, open_state
+
+pytestmark = pytest.mark.pacs
+
+SERIES, KILLS, SEED = 20, 14, 17
+GAP, CUT = 7, 13
+"""Of the 20 series, the one with a missing slice, and the one with an image of half its pixels."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _network():
+    skip_without_orthanc()
+    with own_network():
+        yield
+
+
+@pytest.fixture
+def orthanc(tmp_path):
+    found = Orthanc(tmp_path / "orthanc")
+    found.start()
+    yield found
+    found.stop(kill=True)
+
+
+@pytest.fixture
+def launch(tmp_path):
+    """Start a gateway that runs until it is stopped, at the latest with the test."""
+    started = []
+
+    def start_it():
+        started.append(start(tmp_path, "run"))
+        return started[-1]
+
+    yield start_it
+    for process in started:
+        process.kill()
+        process.join()
+
+
+def upload(orthanc, folder, images):
+    folder.mkdir(exist_ok=True)
+    paths = []
+    for number, each in enumerate(images):
+        paths.append(folder / f"{each.SeriesInstanceUID[-6:]}_{number}.dcm")
+        paths[-1].write_bytes(encode(each))
+    orthanc.upload(paths)
+
+
+def read_states(folder):
+    with open_state(folder / "work" / "state.sqlite") as state:
+        return {job.series_uid: job for job in state.list_jobs()}
+
+
+def list_files(folder):
+    return [path for path in (folder / "work").rglob("*.dcm") if path.is_file()]
+
+
+def expect_once(*numbers):
+    studies = [make_mr(number)[0].StudyInstanceUID for number in numbers]
+    return {f"{kind} of {study}": 1 for study in studies for kind in ("SEG", "SR")}
+
+
+def test_a_round_trip(orthanc, tmp_path):
+    write_settings(tmp_path, orthanc)
+    upload(orthanc, tmp_path / "in", make_mr(1))
+    other = make_mr(2)
+    for each in other:
+        each.SeriesDescription = "localizer"
+    upload(orthanc, tmp_path / "in", other)
+    assert run(tmp_path, "run", "--once") == 0
+    assert (tmp_path / "stdout").read_text() == "processed 1 series: 1 stored\n"
+    assert count_results(orthanc) == expect_once(1)
+    (seg,), (sr,) = orthanc.read_instances("SEG"), orthanc.read_instances("SR")
+    (source,) = seg.ReferencedSeriesSequence
+    first = make_mr(1)[0]
+    assert source.SeriesInstanceUID == first.SeriesInstanceUID
+    assert (seg.PatientID, seg.StudyInstanceUID) == (first.PatientID, first.StudyInstanceUID)
+    assert seg.SOPInstanceUID in sr.to_json()
+    assert list_files(tmp_path) == []
+    said = (tmp_path / "stderr").read_text()
+    assert first.PatientID not in said
+    assert str(first.PatientName) not in said
+    assert run(tmp_path, "run", "--once") == 0
+    assert count_results(orthanc) == expect_once(1)
+
+
+def test_a_lost_state_leads_to_no_second_result(orthanc, tmp_path):
+    write_settings(tmp_path, orthanc)
+    upload(orthanc, tmp_path / "in", make_mr(1))
+    for _ in range(2):
+        assert run(tmp_path, "run", "--once") == 0
+        (tmp_path / "work" / "state.sqlite").unlink()
+    assert count_results(orthanc) == expect_once(1)
+
+
+def test_twenty_series_have_their_results_once_through_kills_and_restarts(
+    orthanc, launch, tmp_path
+):
+    chance = random.Random(SEED)
+    write_settings(tmp_path, orthanc)
+    waiting = [make_mr(number) for number in range(1, SERIES + 1)]
+    del waiting[GAP - 1][3]
+    waiting[CUT - 1][2].PixelData = waiting[CUT - 1][2].PixelData[:200]
+    for kill in range(KILLS):
+        process = launch()
+        for images in waiting[:2]:
+            upload(orthanc, tmp_path / "in", images)
+        del waiting[:2]
+        process.join(chance.uniform(0.3, 3.0))
+        if kill % 3 == 1:
+            orthanc.stop(kill=bool(kill % 2))
+            process.join(chance.uniform(0.1, 1.0))
+        process.kill()
+        process.join()
+        if orthanc.process is None:
+            orthanc.start()
+    assert waiting == []
+    assert run(tmp_path, "run", "--once") == 1  # two are refused
+    good = [number for number in range(1, SERIES + 1) if number not in (GAP, CUT)]
+    assert count_results(orthanc) == expect_once(*good)
+    jobs = read_states(tmp_path)
+    assert len(jobs) == SERIES
+    dead = {uid: job.reason for uid, job in jobs.items() if job.state is State.DEAD}
+    assert set(dead) == {make_mr(number)[0].SeriesInstanceUID for number in (GAP, CUT)}
+    assert "slice" in dead[make_mr(GAP)[0].SeriesInstanceUID]
+    assert "pixel" in dead[make_mr(CUT)[0].SeriesInstanceUID].lower()
+    assert all(job.state is State.STORED for uid, job in jobs.items() if uid not in dead)
+    assert list_files(tmp_path) == []
+
+
+def test_wrong_credentials_are_one_line_and_nothing_is_lost(orthanc, tmp_path):
+    write_settings(tmp_path, orthanc)
+    upload(orthanc, tmp_path / "in", make_mr(1))
+    assert run(tmp_path, "run", "--once", password="hunter2") == 1
+    (line,) = list_lines(tmp_path)
+    assert line.startswith("error: the server refuses the credentials (HTTP 401)")
+    assert "hunter2" not in (tmp_path / "stderr").read_text()
+    assert run(tmp_path, "run", "--once") == 0
+    assert count_results(orthanc) == expect_once(1)
+
+
+def test_a_server_that_hangs_is_one_line_and_nothing_is_lost(orthanc, launch, tmp_path):
+    write_settings(tmp_path, orthanc)
+    orthanc.process.send_signal(signal.SIGSTOP)
+    process = launch()
+    try:
+        assert wait_for(30, list_lines, tmp_path)
+        process.join(6)
+    finally:
+        orthanc.process.send_signal(signal.SIGCONT)
+    (line,) = list_lines(tmp_path)
+    assert "the server did not answer within 2 s" in line
+    upload(orthanc, tmp_path / "in", make_mr(1))
+    assert wait_for(30, lambda: count_results(orthanc) == expect_once(1))
+    process.terminate()
+    process.join(30)
+    assert process.exitcode == 0
+    assert sum("all works again" in line for line in list_lines(tmp_path)) == 1
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 240 kB, where it may be mounted."""
+    disk = tmp_path / "work"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=240k", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no disk can be mounted here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk_is_one_line_and_nothing_is_lost(orthanc, small_disk, launch, tmp_path):
+    write_settings(tmp_path, orthanc)
+    upload(orthanc, tmp_path / "in", make_mr(1))
+    (small_disk / "filler").write_bytes(bytes(140_000))
+    process = launch()
+    assert wait_for(30, list_lines, tmp_path)
+    process.join(2)
+    lines = list_lines(tmp_path)
+    assert 1 <= len(lines) <= 2  # one of the images and one of the state, each of which has no room
+    assert all("No space left" in each or "disk is full" in each for each in lines)
+    (small_disk / "filler").unlink()
+    assert wait_for(30, lambda: count_results(orthanc) == expect_once(1))
+    process.terminate()
+    process.join(30)
+    assert process.exitcode == 0
+    assert list_files(tmp_path) == []
