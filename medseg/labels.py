@@ -6,6 +6,7 @@ here, so that one class has one name, code and colour everywhere.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,26 +140,13 @@ BACKGROUND = Label(0, "background", (0, 0, 0))
 ANATOMY = Code("91723000", "SCT", "Anatomical Structure")
 MORPHOLOGY = Code("49755003", "SCT", "Morphologically Abnormal Structure")
 
-_ORGANS = {
-    "liver": Code("10200004", "SCT", "Liver"),
-    "spleen": Code("78961009", "SCT", "Spleen"),
-    "kidney": Code("64033007", "SCT", "Kidney"),
-    "pancreas": Code("15776009", "SCT", "Pancreas"),
-    "stomach": Code("69695003", "SCT", "Stomach"),
-    "gallbladder": Code("28231008", "SCT", "Gallbladder"),
-    "lung": Code("39607008", "SCT", "Lung"),
-    "heart": Code("80891009", "SCT", "Heart"),
-    "aorta": Code("15825003", "SCT", "Aorta"),
-    "prostate": Code("41216001", "SCT", "Prostate"),
-    "brain": Code("12738006", "SCT", "Brain"),
-    "hippocampus": Code("5366008", "SCT", "Hippocampus"),
+_NO_STRUCTURES = ("Background", "Normal")  # which CID 7194 lists too
+
+_SYNONYMS = {
+    **dict.fromkeys(("tumour", "tumor", "liver tumour", "liver tumor"), "neoplasm"),
+    **{"oesophagus": "esophagus", "oedema": "edema", "haemorrhage": "hemorrhage"},
 }
-_LESIONS = {
-    "tumour": Code("108369006", "SCT", "Neoplasm"),
-    "liver tumour": Code("108369006", "SCT", "Neoplasm"),
-    "nodule": Code("27925004", "SCT", "Nodule"),
-    "lesion": Code("52988006", "SCT", "Lesion"),
-}
+"""Names of classes, and the meanings that DICOM has for them."""
 
 
 def make_table(
@@ -207,14 +195,31 @@ def make_table(
 def find_codes(name: str) -> tuple[Code | None, Code | None]:
     """Category and type of a class by its English name; None and None where none is known.
 
+    The types are those that DICOM lists for segmentations of anatomical structures (PS3.16 CID
+    7192) and of abnormal ones (CID 7194). Capitals, underscores and a plural s do not count.
+
     Example:
-        >>> find_codes("Liver_Tumor")[1].meaning
-        'Neoplasm'
+        >>> find_codes("Liver_Tumor")[1].meaning, find_codes("kidneys")[1].meaning
+        ('Neoplasm', 'Kidney')
     """
-    known = name.lower().replace("_", " ").replace("tumor", "tumour")
-    if known in _ORGANS:
-        return ANATOMY, _ORGANS[known]
-    return (MORPHOLOGY, _LESIONS[known]) if known in _LESIONS else (None, None)
+    words = " ".join(name.lower().replace("_", " ").split())
+    for meaning in (words, words.removesuffix("s")):
+        if found := _read_codes().get(_SYNONYMS.get(meaning, meaning)):
+            return found
+    return None, None
+
+
+@lru_cache(maxsize=1)
+def _read_codes() -> dict[str, tuple[Code, Code]]:
+    """Category and type by meaning, in small letters."""
+    from pydicom.sr.codedict import codes  # here, since it takes time that few commands need
+
+    return {
+        concept.meaning.lower(): (category, Code(concept.value, "SCT", concept.meaning))
+        for category, listed in ((ANATOMY, codes.cid7192), (MORPHOLOGY, codes.cid7194))
+        for concept in listed.concepts.values()
+        if concept.scheme_designator == "SCT" and concept.meaning not in _NO_STRUCTURES
+    }
 
 
 def choose_colour(value: int, colours: Colours = COLOURS) -> tuple[int, int, int]:

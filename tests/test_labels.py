@@ -79,6 +79,19 @@ def test_codes_of_lesions_are_those_of_dicom(name, keyword):
     assert kind == _dicom(getattr(codes.SCT, keyword))
 
 
+@pytest.mark.parametrize(
+    ("name", "keyword"),
+    [("oesophagus", "Esophagus"), ("adrenal_gland", "AdrenalGland"), ("Femurs", "Femur")],
+)
+def test_any_structure_that_dicom_lists_for_segmentations_has_its_code(name, keyword):
+    assert find_codes(name)[1] == _dicom(getattr(codes.SCT, keyword))
+
+
+@pytest.mark.parametrize("name", ["normal", "Background", "s", ""])
+def test_what_is_no_structure_has_no_code(name):
+    assert find_codes(name) == (None, None)
+
+
 def test_a_class_of_an_unknown_name_has_no_codes():
     assert find_codes("anterior") == (None, None)
     assert make_table(["anterior"])[1].type is None
