@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.distance import pdist
 
-from medseg.base.components import find_box, label_components
+from medseg.base.components import find_box
 from medseg.geometry import Geometry
 from medseg.labels import MORPHOLOGY, Label, LabelTable
 from medseg.report.diameters import (
@@ -21,6 +21,7 @@ from medseg.report.diameters import (
     measure_diameters,
     measure_long_axis,
 )
+from medseg.report.lesions import number_lesions
 
 PERCENTILES = (5, 25, 50, 75, 95)
 CLEARLY_THICKER = 1.2
@@ -100,6 +101,7 @@ def measure_structures(
     *,
     image: NDArray | None = None,
     confidence: Mapping[int, float] | None = None,
+    pieces_of: Collection[str] | None = None,
 ) -> list[Measurement]:
     """Measure each structure of a label map, and each lesion by itself.
 
@@ -113,6 +115,8 @@ def measure_structures(
         labels: what the values mean.
         image: the image on the same grid, for its values; None where they are not at hand.
         confidence: of labels, by their value.
+        pieces_of: the names of the labels that are also measured piece by piece; None for those
+            that stand for lesions by their code.
 
     Returns:
         One for each label but the background, in their order, also for those that the mask lacks;
@@ -134,7 +138,7 @@ def measure_structures(
     measured = (
         found
         for label in labels.foreground
-        for found in _measure_label(mask, label, geometry, image)
+        for found in _measure_label(mask, label, geometry, image, pieces_of)
     )
     return [_add_confidence(one, confidence or {}) for one in measured]
 
@@ -159,29 +163,36 @@ def find_slice_axis(geometry: Geometry) -> int:
     return int(np.abs(geometry.direction[2]).argmax())
 
 
-def _measure_label(
-    mask: NDArray, label: Label, geometry: Geometry, image: NDArray | None
-) -> Iterator[Measurement]:
-    within = mask == label.index
+def find_voxels(mask: NDArray, label: Label) -> NDArray[np.bool_]:
+    """The voxels of a label in a label map, with those of the labels that it encloses."""
+    within: NDArray[np.bool_] = mask == label.index
     for inner in label.members or ():
         within |= mask == inner
+    return within
+
+
+def _measure_label(
+    mask: NDArray,
+    label: Label,
+    geometry: Geometry,
+    image: NDArray | None,
+    pieces_of: Collection[str] | None,
+) -> Iterator[Measurement]:
+    within = find_voxels(mask, label)
     if not within.any():
         reasons = dict.fromkeys((*_OF_UPRIGHT_GRIDS, *_OF_ALL_GRIDS), _EMPTY)
         yield Measurement(label.name, label.index, 0, 0, 0.0, reasons=reasons)
         return
     box = find_box(within)
     yield _measure(within[box], box, label, 0, geometry, image)
-    if label.category != MORPHOLOGY:
+    if label.category != MORPHOLOGY if pieces_of is None else label.name not in pieces_of:
         return
-    pieces, count = label_components(within[box])
-    sizes = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
-    boxes = ndimage.find_objects(pieces)
-    for number, piece in enumerate(np.argsort(-sizes, kind="stable"), start=1):
-        inner = boxes[piece]
+    pieces, _ = number_lesions(within[box])
+    for number, inner in enumerate(ndimage.find_objects(pieces), start=1):
         outer = tuple(
             slice(o.start + i.start, o.start + i.stop) for o, i in zip(box, inner, strict=True)
         )
-        yield _measure(pieces[inner] == piece + 1, outer, label, number, geometry, image)
+        yield _measure(pieces[inner] == number, outer, label, number, geometry, image)
 
 
 def _measure(

@@ -174,3 +174,11 @@ def test_arrays_of_other_shapes_are_refused():
     geometry = make_grid((5, 5, 5), (1.0, 1.0, 1.0))
     with pytest.raises(ValueError, match="give those of one image"):
         measure_structures(np.zeros((5, 5, 4), np.uint8), geometry, LIVER)
+
+
+def test_pieces_of_a_label_that_stands_for_no_lesion_are_measured_where_asked_for():
+    mask = np.zeros((9, 4, 4), np.uint8)
+    mask[:2], mask[4:9] = 1, 1
+    found = measure_structures(mask, make_grid(mask.shape, (1, 1, 1)), LIVER, pieces_of=["liver"])
+    assert [(one.lesion, one.voxels) for one in found] == [(0, 112), (1, 80), (2, 32)]
+    assert len(measure_structures(mask, make_grid(mask.shape, (1, 1, 1)), LIVER)) == 1
