@@ -9,7 +9,7 @@ from typing import Any
 
 from medseg.base.files import whole
 from medseg.base.text import escape_unprintable
-from medseg.labels import BRIGHT_COLOURS, COLOURS, LabelTable, make_table
+from medseg.labels import BRIGHT_COLOURS, COLOURS, Code, Label, LabelTable, make_table
 
 JSON_FILE, ITK_SNAP_FILE, SLICER_FILE = "labels.json", "labels.label", "labels.ctbl"
 JSON_SCHEMA = "medseg-labels-1"
@@ -109,6 +109,34 @@ def is_of_masks(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and str(content.get("schema", "")).startswith(_SCHEMAS)
+
+
+def read_table(file: str | os.PathLike) -> LabelTable:
+    """The label table of a labels.json.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it does not describe labels.
+
+    Example:
+        >>> read_table("masks/labels.json")["liver"].index  # doctest: +SKIP
+        1
+    """
+    try:
+        listed = json.loads(Path(file).read_text("utf-8"))["labels"]
+        return LabelTable(tuple(map(_read_label, listed)))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{file} does not describe labels ({error}): put the file there again that medseg wrote"
+        ) from error
+
+
+def _read_label(stated: Mapping[str, Any]) -> Label:
+    value, (red, green, blue) = stated["value"], stated["rgb"]
+    category, kind = (stated[key] and Code(**stated[key]) for key in ("category", "type"))
+    inner = tuple(stated["members"])
+    members = None if inner == (value,) else inner
+    return Label(value, stated["name"], (red, green, blue), category, kind, members)
 
 
 def format_json(table: LabelTable) -> str:

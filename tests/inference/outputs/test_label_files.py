@@ -6,7 +6,12 @@ import re
 import pytest
 
 from medseg.inference import LabelFiles
-from medseg.inference.outputs.label_files import format_itk_snap, format_json, format_slicer
+from medseg.inference.outputs.label_files import (
+    format_itk_snap,
+    format_json,
+    format_slicer,
+    read_table,
+)
 from medseg.labels import BRIGHT_COLOURS, COLOURS, make_table
 
 NAMES = {"labels.json", "labels.label", "labels.ctbl"}
@@ -116,3 +121,16 @@ def test_a_labels_json_of_something_else_is_left_alone(tmp_path, text):
 def test_a_check_writes_nothing(tmp_path):
     LabelFiles(tmp_path / "absent", ["liver"]).check()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("classes", [CLASSES, ["nuclei"], {"a": [1, 2, 3], "b": [2, 3], "c": [3]}])
+def test_a_table_that_was_written_is_read_as_it_was(classes, tmp_path):
+    (tmp_path / "labels.json").write_text(format_json(make_table(classes)))
+    assert read_table(tmp_path / "labels.json") == make_table(classes)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"labels": [{"value": 0}]}'])
+def test_a_table_that_is_damaged_is_refused_with_its_name(content, tmp_path):
+    (tmp_path / "labels.json").write_text(content)
+    with pytest.raises(ValueError, match=r"labels\.json does not describe labels"):
+        read_table(tmp_path / "labels.json")
