@@ -35,9 +35,9 @@ class RecordSegmentation(logging.Handler):
     """Writes `segmentation_<time>.json` when a command that segments ends, however it ends.
 
     It has the command, versions, commit, device, times and peak memory, the digests of weights and
-    settings, and for each case what `report_case` tells: its files, volumes, seconds, warnings and
-    the UID of its DICOM series, or the reason of its failure. Of a patient it holds nothing, unless
-    the names of files or folders do.
+    settings, and for each case what `report_case` tells: its image, files, volumes, seconds,
+    warnings and the UID of its DICOM series, or the reason of its failure. Of a patient it holds
+    nothing, unless the names of files or folders do.
 
     Args:
         output_dir: folder of the outputs.

@@ -1,6 +1,7 @@
 """Run: run an evaluator over the cases of a dataset one by one, or only log their plans."""
 
 import logging
+import os
 import re
 import sys
 import time
@@ -126,7 +127,8 @@ def run_cases(
                 made[case["case"]] = watch.written[before:]
                 seconds = time.monotonic() - begun
                 _log_done(case["case"], found, seconds=seconds)
-                report_case(DONE, case["case"], **facts, seconds=round(seconds, 3))
+                told = {**_find_place(case), **facts, "seconds": round(seconds, 3)}
+                report_case(DONE, case["case"], **told)
             except CancelledError:  # no failure of the case: the whole run is to stop
                 raise
             except Exception as error:  # whatever it is, it must not cost the other cases
@@ -197,6 +199,12 @@ def _run_case(
     if evaluator.state.iteration != 1:
         raise RuntimeError(f"the engine ran {evaluator.state.iteration} batches of the case, not 1")
     return found
+
+
+def _find_place(case: Mapping[str, Any]) -> dict[str, str]:
+    """Where the image of a case is read from, as a fact; none where it is not a path."""
+    image = case.get("image")
+    return {"image": os.path.abspath(image)} if isinstance(image, str) else {}
 
 
 def _find_found(output: Any) -> tuple[list[str], dict[str, Any]]:

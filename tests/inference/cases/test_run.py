@@ -138,6 +138,16 @@ def test_a_program_learns_the_same_of_a_case_whatever_the_log_shows(
     assert failed == ("failed", {"case": "c13", "reason": "ZeroDivisionError: thirteen"})
 
 
+def test_a_program_learns_where_the_image_of_a_case_lies(reports, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    one = torch.ones(1, 2, 2)
+    data = Dataset(
+        [{"case": "c", "image": "ct.nii", "label": one}], Lambdad("image", lambda _: one)
+    )
+    run_cases(evaluator(done=[]), data)
+    assert [facts.get("image") for _, facts in reports] == [str(tmp_path / "ct.nii")]
+
+
 def test_a_case_of_which_nothing_is_said_has_its_seconds(caplog):
     caplog.set_level(logging.INFO, logger="medseg.inference")
     run_cases(evaluator(done=[]), dataset([1]))
