@@ -125,7 +125,7 @@ def describe_measurement(found: Measurement, labels: LabelTable) -> dict[str, An
     """A measurement as the JSON file has it, with the code of its label."""
     kind = labels[found.value].type
     code = None if kind is None else asdict(kind)
-    described: dict[str, Any] = _round(asdict(found))
+    described: dict[str, Any] = round_numbers(asdict(found))
     return {"structure": described.pop("name"), **described, "code": code}
 
 
@@ -138,15 +138,15 @@ def _list_rows(found: Sequence[Measurement]) -> Iterator[dict[str, Any]]:
         if one.intensities is not None:
             row |= {name: getattr(one.intensities, name) for name in _STATISTICS}
             row |= {f"percentile_{p}": v for p, v in one.intensities.percentiles.items()}
-        yield _round({name: value for name, value in row.items() if value is not None})
+        yield round_numbers({name: value for name, value in row.items() if value is not None})
 
 
-def _round(value: Any) -> Any:
-    """Numbers of a document with `_DIGITS` digits; what is not finite becomes None."""
+def round_numbers(value: Any) -> Any:
+    """Numbers of a document with four digits behind the point; what is not finite becomes None."""
     if isinstance(value, dict):
-        return {key: _round(each) for key, each in value.items()}
+        return {key: round_numbers(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_round(each) for each in value]
+        return [round_numbers(each) for each in value]
     if isinstance(value, float):
         return round(value, _DIGITS) if np.isfinite(value) else None
     return value

@@ -1,0 +1,212 @@
+"""Compare: two studies of a patient: registration, lesions, changes and response."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from medseg.labels import Label
+from medseg.report.followup.case import Case
+from medseg.report.followup.change import LesionChange, measure_change
+from medseg.report.followup.lesion_map import map_lesions
+from medseg.report.followup.match_lesions import FARTHEST_MM, Outcome, match_lesions
+from medseg.report.followup.recist import Recist, assess_response
+from medseg.report.followup.register import Registration, register, stay
+from medseg.report.followup.structures import check_same_table, choose_lesions, find_organs
+from medseg.report.measure import Measurement, find_slice_axis, measure_structures
+
+logger = logging.getLogger(__name__)
+
+_UNSURE = (Outcome.MERGED, Outcome.SPLIT, Outcome.REGROUPED)
+
+
+@dataclass(frozen=True, eq=False)
+class Followup:
+    """What changed between two studies of a patient.
+
+    Attributes:
+        before: the earlier study.
+        after: the later one.
+        registration: how the earlier one lies in the later one.
+        structures: the change of each label, in their order.
+        lesions: the change of the lesions of each match, the longest first within a structure.
+        recist: the response category.
+        farthest_mm: see `match_lesions`.
+        smallest_ml: smaller lesions were left out.
+        warnings: what is doubtful.
+    """
+
+    before: Case
+    after: Case
+    registration: Registration
+    structures: tuple[LesionChange, ...]
+    lesions: tuple[LesionChange, ...]
+    recist: Recist
+    farthest_mm: float
+    smallest_ml: float
+    warnings: tuple[str, ...]
+
+    @property
+    def days(self) -> int | None:
+        """From the earlier to the later study; None where a date is not known."""
+        if self.before.date is None or self.after.date is None:
+            return None
+        return (self.after.date - self.before.date).days
+
+
+def compare_studies(
+    before: Case,
+    after: Case,
+    *,
+    structures: Sequence[str] = (),
+    registered: bool = True,
+    farthest_mm: float = FARTHEST_MM,
+    smallest_ml: float = 0.0,
+) -> Followup:
+    """Register two studies, match their lesions, and measure how these changed.
+
+    Args:
+        before: the earlier study.
+        after: the later one.
+        structures: names of the labels whose pieces are lesions, see `choose_lesions`.
+        registered: whether the earlier image is moved onto the later one; False for two masks on
+            one grid.
+        farthest_mm: see `match_lesions`.
+        smallest_ml: lesions of a smaller volume are left out.
+
+    Raises:
+        ValueError: both are one label map, their labels differ, the later study is of an earlier
+            day, an image is missing, or the registration failed.
+    """
+    _check_pair(before, after)
+    check_same_table(before.labels, after.labels)
+    chosen = choose_lesions(before.labels, structures)
+    registration = _register(before, after) if registered else stay(before.geometry, after.geometry)
+    names = [label.name for label in chosen]
+    measured = [
+        measure_structures(case.mask, case.geometry, case.labels, pieces_of=names)
+        for case in (before, after)
+    ]
+    lesions = [
+        change
+        for label in chosen
+        for change in _compare_lesions(
+            (before, after), measured, label, registration, farthest_mm, smallest_ml
+        )
+    ]
+    dates = (before.date, after.date)
+    whole = [[one for one in side if not one.lesion] for side in measured]
+    changes = tuple(
+        measure_change([old], [new], match=None, dates=dates)
+        for old, new in zip(*whole, strict=True)
+    )
+    recist = assess_response(
+        lesions,
+        organs=find_organs(before.labels),
+        slice_thickness_mm=before.geometry.spacing_mm[find_slice_axis(before.geometry)],
+    )
+    doubts = tuple(_list_doubts(before, after, registration, lesions))
+    for doubt in doubts:
+        logger.warning("%s", doubt)
+    return Followup(
+        before,
+        after,
+        registration,
+        changes,
+        tuple(lesions),
+        recist,
+        farthest_mm,
+        smallest_ml,
+        doubts,
+    )
+
+
+def _check_pair(before: Case, after: Case) -> None:
+    if os.path.samefile(before.mask_file, after.mask_file):
+        raise ValueError(
+            f"--before and --after are one label map, {before.mask_file}: name two studies"
+        )
+    if before.date and after.date and after.date < before.date:
+        raise ValueError(
+            f"the study of --after is of an earlier day ({after.date}) than that of --before "
+            f"({before.date}): exchange them, or give the right days with --before-date and "
+            "--after-date"
+        )
+
+
+def _register(before: Case, after: Case) -> Registration:
+    if before.image is None or after.image is None:
+        raise ValueError(
+            "registration needs the images of both studies: read both cases with their images"
+        )
+    return register(before.image, before.geometry, after.image, after.geometry)
+
+
+def _compare_lesions(
+    cases: tuple[Case, Case],
+    measured: Sequence[Sequence[Measurement]],
+    label: Label,
+    registration: Registration,
+    farthest_mm: float,
+    smallest_ml: float,
+) -> Iterator[LesionChange]:
+    """The changes of the lesions of one label."""
+    before, after = (
+        map_lesions(case.mask, case.geometry, label, found, smallest_ml=smallest_ml)
+        for case, found in zip(cases, measured, strict=True)
+    )
+    for match in match_lesions(before, after, registration.matrix, farthest_mm=farthest_mm):
+        yield measure_change(
+            [before.measurements[number - 1] for number in match.before],
+            [after.measurements[number - 1] for number in match.after],
+            match=match,
+            dates=(cases[0].date, cases[1].date),
+        )
+
+
+def _list_doubts(
+    before: Case, after: Case, registration: Registration, lesions: Sequence[LesionChange]
+) -> Iterator[str]:
+    """What a reader of the comparison has to know."""
+    yield from registration.warnings
+    if before.patient and after.patient and before.patient != after.patient:
+        yield "the images state different PatientIDs: make sure that they are of one patient"
+    if before.made_by != after.made_by:
+        yield (
+            f"the masks were made by {before.made_by or 'an unknown bundle'} and "
+            f"{after.made_by or 'an unknown bundle'}: a change may be one of the method"
+        )
+    for change in lesions:
+        yield from _list_doubts_of(change)
+
+
+def _list_doubts_of(change: LesionChange) -> Iterator[str]:
+    for side, found in (("earlier", change.before), ("later", change.after)):
+        if edge := [str(one.lesion) for one in found if one.is_at_edge]:
+            noun = "lesion" if len(edge) == 1 else "lesions"
+            yield (
+                f"{change.structure} {', '.join(edge)} of the {side} study reaches the edge of the "
+                f"image: the {noun} may go on behind it"
+            )
+    match = change.match
+    if match is None:
+        return
+    old, new = (", ".join(map(str, side)) for side in (match.before, match.after))
+    if match.outcome in _UNSURE:
+        yield (
+            f"{change.structure} {old} before and {new} after have {match.outcome.value}: their "
+            "sizes are compared as sums"
+        )
+    elif match.outcome is Outcome.OUTSIDE:
+        side = "earlier" if match.before else "later"
+        yield (
+            f"{change.structure} {old or new} of the {side} study lies outside the other image: "
+            "what became of it is not known"
+        )
+    elif match.matched_by == "distance":
+        yield (
+            f"{change.structure} {old} before and {new} after do not overlap and are "
+            f"{match.distance_mm:.1f} mm apart: make sure that they are one lesion"
+        )
