@@ -144,6 +144,7 @@ _NO_STRUCTURES = ("Background", "Normal")  # which CID 7194 lists too
 
 _SYNONYMS = {
     **dict.fromkeys(("tumour", "tumor", "liver tumour", "liver tumor"), "neoplasm"),
+    **{"urinary bladder": "bladder", "thyroid gland": "thyroid"},
     **{"oesophagus": "esophagus", "oedema": "edema", "haemorrhage": "hemorrhage"},
 }
 """Names of classes, and the meanings that DICOM has for them."""

@@ -59,6 +59,11 @@ class Segmenter:
         check_weights_exist(folder, "inference", checked)
         if "VolumeReader" not in str(config.get("reader")):
             raise ValueError(f"{folder} is for pictures: use medseg segment, which writes files")
+        if checked.get("choose_series") == "all":
+            raise ValueError(
+                "choose_series is all, and a call segments one series: call it for each UID that "
+                "medseg.ingest.find_series lists, as series_uid"
+            )
         set_here: dict[str, Any] = {
             **{"bundle_root": str(folder), "handlers": [], "dataloader": []},
             **{"in_memory": {"_target_": _MEMORY_READER}, "load_image#reader": "@in_memory"},

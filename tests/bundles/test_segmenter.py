@@ -105,6 +105,11 @@ def test_keys_are_checked_as_on_the_command_line(image):
         medseg.segment(image, bundle="hippocampus", overlap="half")
 
 
+def test_all_series_of_a_study_are_more_than_one_call_segments(image):
+    with pytest.raises(ValueError, match="call it for each UID"):
+        medseg.segment(image, bundle="hippocampus", choose_series="all")
+
+
 def test_a_bundle_for_pictures_or_without_weights_is_refused(image):
     with pytest.raises(ValueError, match="is for pictures"):
         medseg.segment(image, bundle="nuclei")
