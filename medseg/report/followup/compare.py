@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from medseg.labels import Label
 from medseg.report.followup.case import Case
@@ -19,6 +19,7 @@ from medseg.report.measure import Measurement, find_slice_axis, measure_structur
 
 logger = logging.getLogger(__name__)
 
+_IN_PIECES = "its pieces are measured one by one"
 _UNSURE = (Outcome.MERGED, Outcome.SPLIT, Outcome.REGROUPED)
 
 
@@ -97,7 +98,7 @@ def compare_studies(
         )
     ]
     dates = (before.date, after.date)
-    whole = [[one for one in side if not one.lesion] for side in measured]
+    whole = [[_get_whole(one, names) for one in side if not one.lesion] for side in measured]
     changes = tuple(
         measure_change([old], [new], match=None, dates=dates)
         for old, new in zip(*whole, strict=True)
@@ -142,6 +143,14 @@ def _register(before: Case, after: Case) -> Registration:
             "registration needs the images of both studies: read both cases with their images"
         )
     return register(before.image, before.geometry, after.image, after.geometry)
+
+
+def _get_whole(found: Measurement, names: Sequence[str]) -> Measurement:
+    """A structure; one whose pieces are lesions has no axes: they would run between pieces."""
+    if found.name not in names or not found.voxels:
+        return found
+    reasons = dict.fromkeys(("long_axis_mm", "perpendicular_mm"), _IN_PIECES)
+    return replace(found, long_axis_mm=None, perpendicular_mm=None, reasons=reasons)
 
 
 def _compare_lesions(

@@ -9,6 +9,7 @@ import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from medseg.geometry import LPS_TO_RAS, Geometry
+from medseg.report.followup.prepare_image import prepare_image
 from medseg.report.followup.similarity import measure_overlap, measure_similarity
 
 LEAST_OVERLAP = 0.25
@@ -27,11 +28,9 @@ parts reached 0.11 to 0.16; one abdomen, moved, resampled and with noise, reache
 LOST_SIMILARITY = 0.005
 """By how much the registration may make two images less alike, for the noise of the measure."""
 
-_LONGEST_SIDE = 128  # voxels of the images that are compared
 _LEVELS = ((4, 2.0), (2, 1.0), (1, 0.0))  # shrink factor and smoothing in voxels, coarse to fine
 _SAMPLES = 50_000  # voxels that are compared at each level, or all there are
 _LEAST_SIDE = 8  # voxels of the shortest side, below which an image is not shrunk further
-_PERCENTILES = (0.5, 99.5)
 _BINS = 32
 _SEED = 1
 _STEPS, _FIRST_STEP, _LAST_STEP, _RELAXATION, _FLAT = 400, 2.0, 5e-4, 0.95, 1e-8
@@ -103,7 +102,7 @@ def register(
     Source: Mattes et al., "PET-CT image registration in the chest using free-form deformations",
     IEEE Transactions on Medical Imaging, 2003, for the metric.
     """
-    moving, fixed = prepare(earlier, earlier_grid), prepare(later, later_grid)
+    moving, fixed = prepare_image(earlier, earlier_grid), prepare_image(later, later_grid)
     starts = _list_starts(fixed, moving)
     at_start = measure_similarity(fixed, moving, starts[0])
     start = max(starts, key=lambda one: measure_similarity(fixed, moving, one) or 0.0)
@@ -125,43 +124,6 @@ def register(
         method="rigid",
         warnings=tuple(_list_doubts(overlap, similarity or 0.0, at_start)),
     )
-
-
-def prepare(array: NDArray, geometry: Geometry) -> sitk.Image:
-    """An image for comparison: without extreme values, of at most 128 voxels a side.
-
-    Raises:
-        ValueError: it is constant, of one slice, or its axes are not at right angles.
-    """
-    if not geometry.is_orthogonal or min(geometry.shape) < 2:
-        what = "its axes are not at right angles" if min(geometry.shape) > 1 else "of one slice"
-        raise ValueError(
-            f"an image of shape {geometry.shape} cannot be registered ({what}): give images that "
-            "are upright volumes, or masks on one grid with --no-registration"
-        )
-    low, high = np.percentile(array, _PERCENTILES)
-    if not low < high:
-        low, high = float(array.min()), float(array.max())
-    if not low < high:
-        raise ValueError(
-            f"an image of the value {low:g} alone cannot be registered: give the images that the "
-            "masks were made of"
-        )
-    values = np.clip(array.transpose(2, 1, 0), low, high).astype(np.float32)
-    image = sitk.GetImageFromArray((values - np.float32(low)) / np.float32(high - low))
-    image.SetSpacing(geometry.spacing_mm)
-    affine = geometry.affine_lps
-    image.SetOrigin([float(x) for x in affine[:3, 3]])
-    image.SetDirection((affine[:3, :3] / geometry.spacing_mm).ravel().tolist())
-    return _reduce(image)
-
-
-def _reduce(image: sitk.Image) -> sitk.Image:
-    """Average blocks of voxels, so that voxels are as cubic and as many as they need to be."""
-    size, spacing = np.array(image.GetSize()), np.array(image.GetSpacing())
-    wanted = max(float((size * spacing).max()) / _LONGEST_SIDE, float(spacing.min()))
-    factors = np.clip(np.floor(wanted / spacing + 1e-6), 1, size // 2).astype(int)
-    return sitk.BinShrink(image, [int(f) for f in factors]) if (factors > 1).any() else image
 
 
 def _list_starts(fixed: sitk.Image, moving: sitk.Image) -> list[sitk.Euler3DTransform]:

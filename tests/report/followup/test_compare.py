@@ -87,6 +87,9 @@ def test_structures_are_compared_as_a_whole(tmp_path):
     drawn = [sum(r**3 for _, r in side) for side in (BEFORE, AFTER)]
     assert tumour.volume_ml.percent == pytest.approx(100 * (drawn[1] / drawn[0] - 1), abs=10)
     assert tumour.match is None
+    assert (tumour.long_axis_mm.before, tumour.long_axis_mm.after) == (None, None)
+    assert tumour.reasons["long_axis_mm"] == "its pieces are measured one by one"
+    assert liver.long_axis_mm.before == pytest.approx(80, abs=2)
 
 
 def test_without_lesions_there_is_nothing_to_compare_and_no_category(tmp_path):
