@@ -28,6 +28,7 @@ from medseg.cli.data_verbs import download, inspect, phantom, prepare
 from medseg.cli.errors import DONE, SOME_FAILED
 from medseg.cli.gateway_verbs import gateway_app
 from medseg.cli.output import Json, say, say_json, say_where_possible
+from medseg.cli.report_verb import report
 from medseg.cli.usage import BAD_ARGUMENTS, PlainCommand, PlainGroup
 from medseg.cli.workflow_verbs import evaluate, export, prune, segment, train
 
@@ -92,7 +93,7 @@ _TAKE_OVERRIDES = {"train", "evaluate", "segment", "prune", "export", "prepare"}
 _VERBS: dict[str, tuple[Callable[..., None], ...]] = {
     "Data": (phantom, download, prepare),
     "Train": (train, evaluate, prune),
-    "Use": (segment, export),
+    "Use": (segment, report, export),
     "Look": (inspect, doctor),
 }
 """The verbs by what a person wants to do, in the order of the help."""

@@ -1,0 +1,42 @@
+"""Tests of medseg.cli.followup_table: a row for each change, whatever is not known."""
+
+from __future__ import annotations
+
+import pytest
+from report.followup.test_compare import AFTER, BEFORE, compare, make_pair
+from rich.console import Console
+
+from medseg.cli.followup_table import format_lines, make_table
+
+
+def show(found):
+    console = Console(width=200)
+    with console.capture() as shown:
+        console.print(make_table(found))
+    return shown.get().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("start", "outcome"),
+    [
+        ("tumour 1 > 1", "persisted"),
+        ("tumour 3 > -", "vanished"),
+        ("tumour - > 3", "new"),
+        ("tumour all", ""),
+        ("liver outside tumour all", ""),
+    ],
+)
+def test_each_change_is_a_row(start, outcome, tmp_path):
+    rows = [" ".join(line.split()) for line in show(compare(make_pair(tmp_path, BEFORE, AFTER)))]
+    assert any(row.startswith(f"{start} {outcome}".strip()) for row in rows)
+
+
+def test_several_lesions_are_joined_by_a_plus(tmp_path):
+    pair = make_pair(tmp_path, [((0, 0, 0), 9)], [((-6, 0, 0), 5), ((6, 0, 0), 4.5)])
+    assert any("1 > 1+2" in line and "split" in line for line in show(compare(pair)))
+
+
+def test_without_a_response_its_reason_is_said(tmp_path):
+    lines = list(format_lines(compare(make_pair(tmp_path, [], []))))
+    assert any(line.startswith("RECIST 1.1 of the measured lesions: none (") for line in lines)
+    assert not any(line.startswith("targets") for line in lines)
