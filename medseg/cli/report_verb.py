@@ -120,7 +120,7 @@ def report(
             files = sorted(place.name for place in places.values())
             say_json({"folder": str(out.absolute()), "files": files, **describe_followup(found)})
             return
-        from medseg.cli.followup_table import format_lines, make_table
+        from medseg.report.followup.table import format_lines, make_table
 
         console = Console(emoji=False)
         shown = make_table(found)

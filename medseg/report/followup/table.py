@@ -1,4 +1,4 @@
-"""Follow-up table: what changed between two studies, for people."""
+"""Table: what changed between two studies, for people."""
 
 from __future__ import annotations
 

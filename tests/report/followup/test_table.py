@@ -1,4 +1,4 @@
-"""Tests of medseg.cli.followup_table: a row for each change, whatever is not known."""
+"""Tests of medseg.report.followup.table: a row for each change, whatever is not known."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from report.followup.test_compare import AFTER, BEFORE, compare, make_pair
 from rich.console import Console
 
-from medseg.cli.followup_table import format_lines, make_table
+from medseg.report.followup.table import format_lines, make_table
 
 
 def show(found):
