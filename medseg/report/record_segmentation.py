@@ -46,6 +46,9 @@ class RecordSegmentation(logging.Handler):
         device: that computes.
         choices: of the config; their digest tells whether two commands had the same settings.
 
+    Attributes:
+        at_end: what is called after the file is written, such as the writing of an index.
+
     Example:
         >>> with RecordSegmentation("masks", made_by="liver 0.1.0", weights="models/model.pt",
         ...                         device="cpu"):  # doctest: +SKIP
@@ -66,6 +69,7 @@ class RecordSegmentation(logging.Handler):
         self.about = {"bundle": made_by, "weights_sha256": hash_file(weights)}
         self.about["settings_sha256"] = _hash_settings(choices or {})
         self.device = device
+        self.at_end: list[Callable[[], object]] = []
         self.cases: dict[str, dict[str, Any]] = {}
         self.started, self._begun = format_now(), time.monotonic()
 
@@ -77,6 +81,8 @@ class RecordSegmentation(logging.Handler):
         logging.getLogger(report_case.__module__).removeHandler(self)
         if self.cases:
             self._write()
+            for action in self.at_end:
+                action()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep what became of a case."""

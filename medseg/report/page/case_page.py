@@ -8,7 +8,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -31,9 +30,10 @@ SCHEMA = "medseg-report-1"
 SUMMARY = "summary"
 """The name of the summary among the data of a page."""
 
+ENDING = "_report.html"
+"""What follows the name of a case in the name of its page."""
+
 LIBRARY, LIBRARY_VERSION = "niivue.umd.js", "0.69.0"
-THUMBNAIL_PIXELS = 128
-"""The longer side of the small picture of a case on the index page."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class CaseFacts:
         files: names of the files of the case, beside the page.
         preview: the preview as PNG; None for none.
         window: the window of the preview, where the bundle has one.
+        thumbnail: a small picture as JPEG, for the index page; None for none.
     """
 
     case: str
@@ -69,6 +70,7 @@ class CaseFacts:
     files: Sequence[str] = ()
     preview: bytes | None = None
     window: tuple[float, float] | None = None
+    thumbnail: bytes | None = None
 
 
 def write_case_page(path: str | os.PathLike, facts: CaseFacts, shown: ShownVolume) -> None:
@@ -92,7 +94,7 @@ def write_case_page(path: str | os.PathLike, facts: CaseFacts, shown: ShownVolum
         labels=facts.labels.foreground,
         unit=facts.unit,
         windows=windows,
-        picture=None if facts.preview is None else base64.b64encode(facts.preview).decode(),
+        picture=None if facts.preview is None else _encode(facts.preview),
         picture_size=(0, 0) if facts.preview is None else _measure_picture(facts.preview),
         rows=rows,
         columns=list_columns(facts.unit),
@@ -116,23 +118,23 @@ def write_case_page(path: str | os.PathLike, facts: CaseFacts, shown: ShownVolum
         path,
         f"{facts.case}: segmentation report",
         body,
-        data={SUMMARY: summarise(facts, rows, Path(path).name), "viewer": viewer},
+        data={SUMMARY: summarise(facts), "viewer": viewer},
         files={name: file for name, file in files.items() if file is not None},
         scripts=("base.js", "viewer.js"),
         library=LIBRARY,
     )
 
 
-def summarise(facts: CaseFacts, rows: Sequence[Row], name: str) -> dict[str, Any]:
+def summarise(facts: CaseFacts) -> dict[str, Any]:
     """What the index page has of a case."""
     measured = facts.measured or []
     return {
         "schema": SCHEMA,
         "case": facts.case,
-        "page": name,
         "bundle": facts.made_by,
         "day": facts.day.isoformat(),
         "notes": list(facts.notes),
+        "thumbnail": None if facts.thumbnail is None else _encode(facts.thumbnail),
         "structures": [
             {
                 "name": facts.names[one["value"] - 1],
@@ -173,6 +175,10 @@ def _judge_size(rows: Sequence[Row], notes: Sequence[str]) -> str:
     """How much room a printed page has for the preview beside the text."""
     lines = len(rows) + 1.5 * len(notes) + 0.7 * sum(len(row.remarks) for row in rows)
     return "short" if lines <= 6 else "middling" if lines <= 14 else "long"
+
+
+def _encode(file: bytes) -> str:
+    return base64.b64encode(file).decode()
 
 
 def _measure_picture(png: bytes) -> tuple[int, int]:

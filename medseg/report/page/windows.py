@@ -26,6 +26,11 @@ class Window:
     low: float
     high: float
 
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Both ends."""
+        return self.low, self.high
+
 
 def list_windows(
     unit: str,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +28,19 @@ from medseg.ingest.dicom.series import Series
 from medseg.ingest.dicom.series_label import read_series_label
 from medseg.ingest.reader import VolumeReader
 from medseg.labels import make_table
-from medseg.report.page.case_page import CaseFacts, write_case_page
+from medseg.report.page.case_page import ENDING, CaseFacts, write_case_page
+from medseg.report.page.index_page import write_index
 from medseg.report.page.patient import read_patient
-from medseg.report.page.shown_volume import shrink_volume
+from medseg.report.page.shown_volume import ShownVolume, shrink_volume
+from medseg.report.page.thumbnail import draw_thumbnail
+from medseg.report.page.windows import list_windows
 from medseg.report.provenance import describe_provenance
 from medseg.report.record_segmentation import RecordSegmentation
 
 logger = logging.getLogger(__name__)
 
-ENDING = "_report.html"
-"""What follows the name of a case in the name of its report."""
+_MOST_RANKED = 2**25
+"""Of the voxels of a larger volume, one of eight counts for the percentiles of its window."""
 
 _FILES = ("measurements", "seg", "rtstruct", "sr")
 """The entries of a case's facts that name files of it."""
@@ -44,6 +48,8 @@ _FILES = ("measurements", "seg", "rtstruct", "sr")
 
 class WriteReportd(MapTransform):
     """Writes `<case>_report.html`: one page with a viewer, the measurements and how it was made.
+
+    When the command ends, `index.html` lists the cases of the folder, see `write_index`.
 
     The page needs no other file and no network. Place it behind the writers whose files it names,
     and within `WritePreviewd`, whose picture it shows where there is no JavaScript or WebGL2, and
@@ -98,6 +104,8 @@ class WriteReportd(MapTransform):
         self.enabled = enabled
         self.show_patient = show_patient
         self.image_key = image_key
+        if record is not None:
+            record.at_end.append(partial(write_index, output_dir, refresh=not enabled))
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         for key in self.key_iterator(data):
@@ -110,19 +118,25 @@ class WriteReportd(MapTransform):
             mask = read_class_indices(data[key], name=path.name)
             values = data[VALUES] if VALUES in data else read_again(image, self.reader)
             shown = shrink_volume(values, mask, geometry, unit=self.unit)
-            write_case_page(path, self._gather(data, values), shown)
+            facts = self._gather(data, values, shown)
+            low, high = facts.window or list_windows(self.unit, shown.percentiles)[0].limits
+            small = draw_thumbnail(values, mask, geometry, limits=(low, high))
+            write_case_page(path, replace(facts, thumbnail=small), shown)
             logger.debug("report: %s", path)
             data = add_found(data, report=path.name)
         return dict(data)
 
-    def _gather(self, data: Mapping[Hashable, Any], values: np.ndarray) -> CaseFacts:
+    def _gather(
+        self, data: Mapping[Hashable, Any], values: np.ndarray, shown: ShownVolume
+    ) -> CaseFacts:
         """What the page says of a case."""
         image, case = data[self.image_key], str(data["case"])
         series = self._find_series(image)
         drawn = data.get(DRAWN)
         window = None
         if self.window is not None or self.percentiles is not None:
-            window = measure_limits(values, window=self.window, percentiles=self.percentiles)
+            part = values if values.size <= _MOST_RANKED else values[::2, ::2, ::2]
+            window = measure_limits(part, window=self.window, percentiles=self.percentiles)
         return CaseFacts(
             case=case,
             made_by=self.made_by,

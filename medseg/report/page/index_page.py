@@ -1,0 +1,130 @@
+"""Index page: one page for all cases of a folder, with totals, to sort and to filter."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from markupsafe import Markup
+
+from medseg.base.text import count_noun
+from medseg.inference.cases.report import FAILED
+from medseg.inference.preview.caption import format_volume
+from medseg.report.page.compose import render, write_page
+from medseg.report.page.listed_case import WARNED, ListedCase, list_cases
+
+logger = logging.getLogger(__name__)
+
+NAME = "index.html"
+"""Of the page, in the folder of the outputs."""
+
+MOST_COLUMNS = 6
+"""So many structures have a column of their own; of more, each case has one cell for all."""
+
+MOST_PICTURES = 2000
+"""So many cases have a thumbnail, so that a browser can open the page."""
+
+_MARK = '<meta name="generator" content="medseg index">'
+
+
+@dataclass
+class Totals:
+    """What the cases of a folder come to.
+
+    Attributes:
+        cases: how many there are.
+        warned: those of them with warnings.
+        failed: those that failed.
+        seconds: that the others took, as far as that is known.
+        sums: name of a structure -> count, sum and sum of squares of its volumes in mL, where it
+            was found.
+    """
+
+    cases: int = 0
+    warned: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    sums: dict[str, tuple[int, float, float]] = field(default_factory=dict)
+
+    def add(self, case: ListedCase) -> None:
+        """Count a case."""
+        self.cases += 1
+        self.warned += case.status == WARNED
+        self.failed += case.status == FAILED
+        self.seconds += case.seconds or 0.0
+        for name, volume in case.volumes_ml.items():
+            count, total, squares = self.sums.get(name, (0, 0.0, 0.0))
+            found = volume > 0
+            self.sums[name] = (count + found, total + volume, squares + volume**2)
+
+    def describe_volumes(self) -> list[tuple[str, str]]:
+        """Each structure with in how many cases it was found, and mean and SD of its volumes."""
+        described = []
+        for name, (count, total, squares) in self.sums.items():
+            text = "not found"
+            if count:
+                mean = total / count
+                text = f"{count_noun(count, 'case')}, mean {format_volume(mean)}"
+            if count > 1:
+                spread = math.sqrt(max(0.0, squares - count * mean**2) / (count - 1))
+                text += f", SD {format_volume(spread)}"
+            described.append((name, text))
+        return described
+
+
+def write_index(folder: str | os.PathLike, *, refresh: bool = False) -> None:
+    """Write `index.html` for all cases that a folder of outputs holds, also of earlier commands.
+
+    A page of this name that medseg has not written stays, with a warning.
+
+    Args:
+        folder: of the outputs.
+        refresh: only bring a page that is there up to date.
+    """
+    root = Path(folder)
+    path = root / NAME
+    if path.exists() and not _is_ours(path):
+        logger.warning("%s is not of medseg and stays: no page lists the cases", path)
+        return
+    if refresh and not path.exists():
+        return
+    totals = Totals()
+    for case in list_cases(root):
+        totals.add(case)
+    if totals.cases:
+        write_page(path, "Segmented cases", _render_parts(root, totals), scripts=("index.js",))
+
+
+def _render_parts(root: Path, totals: Totals) -> Iterator[Markup]:
+    names = list(totals.sums)
+    columns = names if len(names) <= MOST_COLUMNS else []
+    done = totals.cases - totals.failed
+    yield render(
+        "index_head.html",
+        mark=Markup(_MARK),
+        totals=totals,
+        done=done,
+        minutes=f"{totals.seconds / 60:.1f}",
+        volumes=totals.describe_volumes(),
+        columns=columns,
+        has_other=bool(names) and not columns,
+    )
+    for number, case in enumerate(list_cases(root)):
+        yield render(
+            "index_row.html",
+            case=case,
+            picture=case.picture if number < MOST_PICTURES else "",
+            columns=columns,
+            has_other=bool(names) and not columns,
+            format_volume=format_volume,
+        )
+    yield render("index_tail.html")
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return _MARK in file.read(2**17)

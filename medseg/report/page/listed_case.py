@@ -1,0 +1,135 @@
+"""Listed case: what became of each case of a folder, from its pages and the records of commands."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from medseg.inference.cases.report import DONE, FAILED
+from medseg.report.page.case_page import ENDING, SCHEMA, SUMMARY
+
+logger = logging.getLogger(__name__)
+
+WARNED = "warning"
+"""The status of a case that is done and has warnings."""
+
+_FIRST_BYTES = 2**16  # of a page, within which its summary ends
+_FOUND = re.compile(rf'<script type="application/json" id="data-{SUMMARY}">(.*?)</script>', re.S)
+_RECORDS = "segmentation_*.json"
+
+
+@dataclass(frozen=True)
+class ListedCase:
+    """A case as the index page lists it.
+
+    Attributes:
+        case: its name.
+        status: "done", "warning" or "failed".
+        page: the name of its page; "" where it has none.
+        picture: a thumbnail as JPEG in base64; "" for none.
+        bundle: with its version.
+        day: of the segmentation, or of the failure.
+        remarks: the warnings, or why it failed.
+        volumes_ml: name of a structure -> its volume.
+        lesions: name of a structure -> the number of its lesions, where it has any.
+        seconds: that it took; None where that is not known.
+    """
+
+    case: str
+    status: str
+    page: str = ""
+    picture: str = ""
+    bundle: str = ""
+    day: str = ""
+    remarks: tuple[str, ...] = ()
+    volumes_ml: Mapping[str, float] = field(default_factory=dict)
+    lesions: Mapping[str, int] = field(default_factory=dict)
+    seconds: float | None = None
+
+
+def list_cases(folder: Path) -> Iterator[ListedCase]:
+    """Each case of a folder of outputs, by its name; of its pages one is in memory at a time.
+
+    What the last command says of a case counts: one that failed is listed with the reason, also
+    where an earlier command made a page of it.
+
+    Args:
+        folder: that `medseg segment` has written to, in one command or several.
+    """
+    told = _read_records(folder)
+    pages = {path.name.removesuffix(ENDING): path for path in folder.glob(f"*{ENDING}")}
+    for case in sorted({*told, *pages}, key=_order):
+        summary = _read_summary(pages[case]) if case in pages else None
+        record = told.get(case)
+        if summary is None and (record is None or not _is_there(folder, record)):
+            continue
+        yield _join(case, summary, record)
+
+
+def _order(case: str) -> list[Any]:
+    """So that case 2 comes before case 10."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", case)]
+
+
+def _read_records(folder: Path) -> dict[str, dict[str, Any]]:
+    """What the last record that names a case says of it: the few entries that the page shows."""
+    told: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.glob(_RECORDS)):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            for facts in record["cases"]:
+                kept = ("status", "reason", "seconds", "volumes_ml", "warnings", "mask")
+                told[str(facts["case"])] = {key: facts[key] for key in kept if key in facts} | {
+                    "bundle": str(record["bundle"]),
+                    "day": str(record["started"])[:10],
+                }
+        except (OSError, ValueError, KeyError, TypeError):
+            logger.warning("%s is no record of a command and is left out of the index", path)
+    return told
+
+
+def _read_summary(path: Path) -> dict[str, Any] | None:
+    """The summary of a page; None of a page that has none, or not this one, as of others."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            found = _FOUND.search(file.read(_FIRST_BYTES))
+        summary = json.loads(found.group(1)) if found else None
+    except (OSError, ValueError):
+        return None
+    is_known = isinstance(summary, dict) and summary.get("schema") == SCHEMA
+    return {**summary, "page": path.name} if is_known else None
+
+
+def _is_there(folder: Path, record: Mapping[str, Any]) -> bool:
+    """Whether a case that has no page failed, or has a label map still."""
+    return record["status"] == FAILED or (folder / str(record.get("mask"))).is_file()
+
+
+def _join(
+    case: str, summary: Mapping[str, Any] | None, record: Mapping[str, Any] | None
+) -> ListedCase:
+    record = record or {}
+    is_failed = record.get("status") == FAILED
+    about: dict[str, Any] = {"case": case, "seconds": record.get("seconds")}
+    if summary is None:
+        remarks = tuple(record.get("warnings") or ())
+        about |= {"bundle": record["bundle"], "day": record["day"], "remarks": remarks}
+        about["volumes_ml"] = record.get("volumes_ml") or {}
+    else:
+        structures = summary["structures"]
+        about |= {key: summary[key] for key in ("page", "bundle", "day")}
+        about["picture"] = summary["thumbnail"] or ""
+        about["remarks"] = tuple(summary["notes"])
+        about["volumes_ml"] = {one["name"]: one["volume_ml"] for one in structures}
+        about["lesions"] = {one["name"]: one["lesions"] for one in structures if one["lesions"]}
+    if is_failed:
+        earlier = ("the page is that of an earlier command",) if summary else ()
+        about |= {"bundle": record["bundle"], "day": record["day"], "volumes_ml": {}}
+        about |= {"lesions": {}, "picture": "", "remarks": (record.get("reason", ""), *earlier)}
+        return ListedCase(status=FAILED, **about)
+    return ListedCase(status=WARNED if about["remarks"] else DONE, **about)

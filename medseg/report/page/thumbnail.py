@@ -1,0 +1,48 @@
+"""Thumbnail: a small picture of a case, for the page that lists many."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg.geometry import Geometry
+from medseg.inference.preview.overlay import draw_overlay
+from medseg.inference.preview.planes import Upright, choose_stack, find_slice_axis
+
+PIXELS = 112
+"""The longer side, in pixels."""
+
+_QUALITY = 72  # of JPEG: about 3 kB
+
+
+def draw_thumbnail(
+    image: NDArray,
+    mask: NDArray[np.uint8],
+    geometry: Geometry,
+    *,
+    limits: tuple[float, float],
+) -> bytes:
+    """The slice in the middle of what is segmented, in radiological convention, as JPEG.
+
+    Args:
+        image: (I, J, K), any numbers.
+        mask: (I, J, K), class indices; where all are 0, the middle slice is drawn.
+        geometry: the grid of both.
+        limits: the values that are drawn black and white.
+
+    Example:
+        >>> image, mask = np.zeros((8, 8, 8)), np.zeros((8, 8, 8), np.uint8)
+        >>> draw_thumbnail(image, mask, Geometry((8, 8, 8), np.eye(4)), limits=(0, 1))[6:10]
+        b'JFIF'
+    """
+    volume = Upright.turn(image, mask, geometry)
+    (plane,) = choose_stack(volume, find_slice_axis(volume.grid), most=1)
+    black, white = limits
+    shades = (plane.image.astype(np.float32) - black) / max(white - black, 1e-6)
+    scale = PIXELS / max(plane.size_mm)
+    width, height = (max(1, round(side * scale)) for side in plane.size_mm)
+    file = io.BytesIO()
+    draw_overlay(shades, plane.label, (width, height)).save(file, "jpeg", quality=_QUALITY)
+    return file.getvalue()
