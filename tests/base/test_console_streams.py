@@ -96,7 +96,7 @@ def test_all_cases_are_segmented_without_readers(study, behind, monai):
     assert ended.returncode == 0, ended.stdout
     ends = (".nii.gz", ".png", "_measurements.csv", "_measurements.json", "_report.html")
     names = [f"{name}{end}" for name in "abc" for end in ends]
-    described = ["labels.ctbl", "labels.json", "labels.label"]
+    described = ["index.html", "labels.ctbl", "labels.json", "labels.label"]
     written = sorted(path.name for path in (study / "out").iterdir())
     assert written.pop().startswith("segmentation_")  # the record of the command
     assert written == [*names, *described]

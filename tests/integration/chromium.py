@@ -123,10 +123,19 @@ class Tab:
     def wait_for(self, expression: str) -> None:
         """Wait until an expression in the page is true."""
         deadline = time.monotonic() + PATIENCE
-        while not self.evaluate(f"!!({expression})"):
+        while not self._is_true(expression):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{expression} did not become true within {PATIENCE:g} s")
             time.sleep(0.1)
+
+    def _is_true(self, expression: str) -> bool:
+        """Whether an expression is true, in the page that is there when it is looked at."""
+        try:
+            return bool(self.evaluate(f"!!({expression})"))
+        except RuntimeError as error:
+            if "navigated" in str(error):
+                return False
+            raise
 
     def press(self, key: str, *, code: int, shift: bool = False) -> None:
         """Press and release a key, by its name and Windows key code."""

@@ -212,7 +212,7 @@ def test_no_probabilities_are_written_unasked(untrained, volume, tmp_path):
         p.name for p in (tmp_path / "masks").iterdir() if p.name[:13] != "segmentation_"
     )
     measured = ["v_measurements.csv", "v_measurements.json", "v_report.html"]
-    labels = ["labels.ctbl", "labels.json", "labels.label"]
+    labels = ["index.html", "labels.ctbl", "labels.json", "labels.label"]
     assert written == [*labels, "v.nii.gz", "v.png", *measured]
 
 

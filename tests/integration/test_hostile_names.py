@@ -25,7 +25,7 @@ from medseg.datasets import phantom, prepared
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 TINY = ("--channels", "[2,4,6]", "--image_size", "[16,16]", "--roi_size", "[64,64]")
-LABEL_FILES = {"labels.ctbl", "labels.json", "labels.label"}
+OF_ALL = {"index.html", "labels.ctbl", "labels.json", "labels.label"}
 OF_A_CASE = (".nii.gz", ".png", "_measurements.json", "_measurements.csv", "_report.html")
 
 
@@ -79,7 +79,7 @@ def test_the_input_and_the_outputs_of_segment_may_have_any_name(here, name, plan
     words = ("-b", "$x@name#b::c", "--predictor", "eager", *TINY, *plan)
     _medseg("segment", f"{name}.nii.gz", "-o", name, *words)
     written = os.listdir(name) if os.path.exists(name) else []
-    expected = {*(f"{name}{end}" for end in OF_A_CASE), *LABEL_FILES}
+    expected = {*(f"{name}{end}" for end in OF_A_CASE), *OF_ALL}
     assert drop_records(written) == (set() if plan else expected)
     assert not os.path.exists("pwned")
 
@@ -94,7 +94,7 @@ def test_names_inside_a_folder_of_cases_are_names(here):
         shutil.copytree(dicom, Path("in", name))
     _medseg("segment", "in", "-b", "$x@name#b::c", "-o", "out", "--predictor", "eager", *TINY)
     expected = {f"{name}{end}" for name in NAMES for end in OF_A_CASE}
-    expected |= LABEL_FILES | {f"{name}_seg.dcm" for name in NAMES[1::2]}  # of DICOM series
+    expected |= OF_ALL | {f"{name}_seg.dcm" for name in NAMES[1::2]}  # of DICOM series
     assert drop_records(os.listdir("out")) == expected
     assert not os.path.exists("pwned")
 

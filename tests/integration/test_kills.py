@@ -142,7 +142,7 @@ def tensors(state):
 
 DIFFERS = (
     *("said/", ".lock", "report/", "pruned/docs/", "pruned/configs/metadata"),
-    *("run.json", "run.log", "epochs.csv", "progress.png"),
+    *("_report.html", "index.html", "run.json", "run.log", "epochs.csv", "progress.png"),
 )
 """Files whose content has times and durations in it; they need to be whole, not alike."""
 

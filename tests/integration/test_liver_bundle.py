@@ -223,7 +223,7 @@ def test_one_case_that_fails_does_not_stop_the_others_and_the_exit_status_is_1(t
     assert written.pop().startswith("segmentation_")  # the record of the command
     ends = (".nii.gz", ".png", "_measurements.csv", "_measurements.json", "_report.html")
     of_good = [f"good{end}" for end in ends]
-    assert written == [*of_good, "labels.ctbl", "labels.json", "labels.label"]
+    assert written == [*of_good, "index.html", "labels.ctbl", "labels.json", "labels.label"]
 
 
 def test_label_maps_that_exist_are_never_overwritten_unasked(trained):

@@ -108,7 +108,7 @@ def test_each_corrupt_volume_gets_its_reason_and_every_other_one_a_label_map(tmp
     assert "Traceback" not in done.stderr
     good = [f"c{number:03}" for number in range(COUNT) if number % 3 != 2]
     expected = {f"{name}{end}" for name in good for end in OF_A_CASE}
-    expected |= {"labels.ctbl", "labels.json", "labels.label"}
+    expected |= {"index.html", "labels.ctbl", "labels.json", "labels.label"}
     written = {path.name for path in (tmp_path / "masks").iterdir()}
     assert {name for name in written if not name.startswith("segmentation_")} == expected
     for name in good:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import date
 from io import BytesIO
@@ -16,6 +17,7 @@ from medseg.geometry import Geometry
 from medseg.labels import make_table
 from medseg.report import describe_measurement, measure_structures
 from medseg.report.page.case_page import CaseFacts, write_case_page
+from medseg.report.page.index_page import write_index
 from medseg.report.page.shown_volume import shrink_volume
 
 pytestmark = [pytest.mark.long, needs_chromium]
@@ -25,7 +27,7 @@ HOT = (6, 39, 25)
 """The voxel that is bright: of an array along R, A and S it is far to the left, front and top."""
 
 BACKGROUND, BRIGHT = 300, 1000  # HU, in the window of bones
-CLASSES = ("organ", "cyst")
+CLASSES = ("organ", "part")
 PATIENT = "<script>window.hurt = true</script><img src=x onerror='window.hurt = true'>"
 WIDTHS = (360, 1024, 1920)
 
@@ -212,7 +214,7 @@ def test_the_label_of_a_place_and_its_colour_lie_on_its_voxel(tab, tmp_path, nam
     path = tmp_path / "label_report.html"
     write(path, affine=AXES[name], mask=mask)
     open_page(tab, path)
-    assert tab.evaluate("document.getElementById('place').textContent").endswith("40 HU · cyst")
+    assert tab.evaluate("document.getElementById('place').textContent").endswith("40 HU · part")
     tab.evaluate("viewer.setCrosshair(false); document.querySelector('[data-view=axial]').click()")
     tab.evaluate("viewer.setWindow(-60, 60); viewer.slices.setIsOrientationTextVisible(false)")
     picture = look(tab, "#slices")
@@ -232,7 +234,7 @@ def test_the_name_of_a_structure_moves_the_crosshair_to_its_centre(opened, page)
     numbers = [float(text) for text in re.findall(r"[LRPAIS] (\d+\.\d)", place)]
     assert re.findall(r"([LRPAIS]) \d", place) == letters
     assert numbers == pytest.approx(np.abs(centre), abs=0.8)  # a voxel is 1.5 mm thick
-    assert place.endswith("cyst")
+    assert place.endswith("part")
 
 
 def test_the_table_has_the_numbers_that_were_measured(opened, page):
@@ -368,7 +370,7 @@ def test_every_control_is_reached_and_seen_by_the_keyboard(opened):
     names = [name for name, _, _ in seen]
     for name in ("slices", "axial", "opacity", "1", "2", "window", "width", "axis-2", "crosshair"):
         assert name in names
-    assert {"organ", "cyst"} <= set(names)
+    assert {"organ", "part"} <= set(names)
     assert all(outline != "none" and label for _, outline, label in seen), seen
 
 
@@ -438,3 +440,90 @@ def test_a_case_without_structures_has_no_3d_view(tab, tmp_path):
     assert not tab.evaluate("document.querySelector('[data-view=solid]').checkVisibility()")
     assert "not found" in tab.evaluate("document.querySelector('table.measured').innerText")
     assert tab.list_complaints() == []
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    """The index of three cases with pages and of one that failed."""
+    folder = tmp_path_factory.mktemp("index")
+    for number, (size, notes) in {2: (6, ()), 10: (9, ["tilted"]), 9: (3, ())}.items():
+        mask = np.zeros(SHAPE, np.uint8)
+        mask[5 : 5 + size, 5 : 5 + size, 5 : 5 + size] = 1
+        path = folder / f"case {number}_report.html"
+        write(path, mask=mask, case=f"case {number}", notes=notes, thumbnail=make_jpeg())
+    failed = {"case": PATIENT, "status": "failed", "reason": PATIENT}
+    record = {"bundle": "liver 0.1.0", "started": "2026-01-03", "cases": [failed]}
+    (folder / "segmentation_1.json").write_text(json.dumps(record))
+    write_index(folder)
+    return folder / "index.html"
+
+
+def make_jpeg():
+    file = BytesIO()
+    Image.new("RGB", (80, 60), (30, 90, 160)).save(file, format="jpeg")
+    return file.getvalue()
+
+
+LIST_CASES = """
+[...document.querySelectorAll('#table tbody tr')].filter(row => row.checkVisibility())
+  .map(row => row.querySelector('th').firstChild.textContent.trim())
+"""
+
+
+def sort(tab, title):
+    tab.evaluate(
+        "[...document.querySelectorAll('.sort')]"
+        f".find(button => button.innerText.startsWith('{title}')).click()"
+    )
+    return tab.evaluate(LIST_CASES)
+
+
+def open_index(tab, index, *, width=1024):
+    tab.set_size(width, 900)
+    tab.open(index)
+    tab.wait_for("document.documentElement.dataset.ready === 'index'")
+
+
+def test_the_index_sorts_by_number_and_by_name(tab, index):
+    open_index(tab, index)
+    assert tab.evaluate(LIST_CASES) == [PATIENT, "case 2", "case 9", "case 10"]
+    assert sort(tab, "organ") == ["case 9", "case 2", "case 10", PATIENT]
+    assert sort(tab, "organ") == ["case 10", "case 2", "case 9", PATIENT]
+    assert sort(tab, "Case")[1:] == ["case 2", "case 9", "case 10"]
+    assert tab.evaluate("document.querySelector('[aria-sort]').ariaSort") == "ascending"
+
+
+def test_the_index_filters_by_words_and_by_status(tab, index):
+    open_index(tab, index)
+    for field, value, expected in (
+        ("words", "CASE tilt", ["case 10"]),
+        ("words", "tilted", ["case 10"]),
+        ("words", "", [PATIENT, "case 2", "case 9", "case 10"]),
+        ("status", "failed", [PATIENT]),
+        ("status", "warning", ["case 10"]),
+        ("status", "done", ["case 2", "case 9"]),
+    ):
+        tab.evaluate(
+            f"(() => {{ const e = document.getElementById('{field}'); e.value = '{value}';"
+            " e.dispatchEvent(new Event('input')); e.dispatchEvent(new Event('change')); })()"
+        )
+        assert tab.evaluate(LIST_CASES) == expected
+        shown = f"{len(expected)} of 4 shown"
+        assert tab.evaluate("document.getElementById('count').textContent") == shown
+
+
+def test_a_link_of_the_index_opens_the_page_of_its_case(tab, index):
+    open_index(tab, index)
+    tab.evaluate("document.querySelectorAll('#table a')[0].click()")
+    tab.wait_for("document.querySelector('h1')?.textContent === 'case 2'")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_index_runs_no_text_and_is_readable(tab, index, width):
+    open_index(tab, index, width=width)
+    assert tab.evaluate("typeof window.hurt") == "undefined"
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert tab.evaluate(READ_CONTRAST) == []
+    assert tab.evaluate("[...document.images].every(i => i.complete && i.naturalWidth === 80)")
+    assert tab.list_complaints() == []
+    assert [url for url in tab.list_requests() if url[:5] != "data:"] == [index.as_uri()]

@@ -72,3 +72,11 @@ def test_two_commands_of_one_second_have_a_file_each(record, tmp_path):
 def test_the_digest_of_the_settings_tells_two_settings_apart(record):
     digests = {record(choices={"level": level}).about["settings_sha256"] for level in (1, 1, 2)}
     assert len(digests) == 2
+
+
+def test_what_is_to_happen_at_the_end_happens_when_the_record_is_there(record, tmp_path):
+    found = []
+    with record() as recorded:
+        recorded.at_end.append(lambda: found.extend(read(tmp_path)))
+        report_case(DONE, "a")
+    assert [case["case"] for case in found[0]["cases"]] == ["a"]

@@ -63,17 +63,20 @@ class Totals:
 
     def describe_volumes(self) -> list[tuple[str, str]]:
         """Each structure with in how many cases it was found, and mean and SD of its volumes."""
-        described = []
-        for name, (count, total, squares) in self.sums.items():
-            text = "not found"
-            if count:
-                mean = total / count
-                text = f"{count_noun(count, 'case')}, mean {format_volume(mean)}"
-            if count > 1:
-                spread = math.sqrt(max(0.0, squares - count * mean**2) / (count - 1))
-                text += f", SD {format_volume(spread)}"
-            described.append((name, text))
-        return described
+        return [(name, _describe_sums(*sums)) for name, sums in self.sums.items()]
+
+
+def _describe_sums(count: int, total: float, squares: float) -> str:
+    """The mean and the standard deviation of some volumes, from their sums."""
+    if not count:
+        return "not found"
+    mean = total / count
+    text = f"{count_noun(count, 'case')}, mean {format_volume(mean)}"
+    if count == 1:
+        return text
+    spread = math.sqrt(max(0.0, squares - count * mean**2) / (count - 1))
+    digits = len(format_volume(mean).partition(".")[2].removesuffix(" mL"))
+    return f"{text}, SD {spread:.{digits}f} mL"
 
 
 def write_index(folder: str | os.PathLike, *, refresh: bool = False) -> None:

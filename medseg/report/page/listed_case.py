@@ -64,11 +64,11 @@ def list_cases(folder: Path) -> Iterator[ListedCase]:
     told = _read_records(folder)
     pages = {path.name.removesuffix(ENDING): path for path in folder.glob(f"*{ENDING}")}
     for case in sorted({*told, *pages}, key=_order):
-        summary = _read_summary(pages[case]) if case in pages else None
+        page = _read_page(pages[case]) if case in pages else None
         record = told.get(case)
-        if summary is None and (record is None or not _is_there(folder, record)):
+        if page is None and (record is None or not _is_there(folder, record)):
             continue
-        yield _join(case, summary, record)
+        yield _join(case, page, record)
 
 
 def _order(case: str) -> list[Any]:
@@ -93,16 +93,29 @@ def _read_records(folder: Path) -> dict[str, dict[str, Any]]:
     return told
 
 
-def _read_summary(path: Path) -> dict[str, Any] | None:
-    """The summary of a page; None of a page that has none, or not this one, as of others."""
+def _read_page(path: Path) -> dict[str, Any] | None:
+    """What the summary of a page says; None of a page that has none, or not this one."""
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             found = _FOUND.search(file.read(_FIRST_BYTES))
-        summary = json.loads(found.group(1)) if found else None
-    except (OSError, ValueError):
+        summary = json.loads(found.group(1)) if found else {}
+        if summary.get("schema") != SCHEMA:
+            return None
+        structures = [
+            (str(one["name"]), float(one["volume_ml"]), int(one["lesions"]))
+            for one in summary["structures"]
+        ]
+        return {
+            "page": path.name,
+            "bundle": str(summary["bundle"]),
+            "day": str(summary["day"]),
+            "picture": str(summary["thumbnail"] or ""),
+            "remarks": tuple(map(str, summary["notes"])),
+            "volumes_ml": {name: volume for name, volume, _ in structures},
+            "lesions": {name: lesions for name, _, lesions in structures if lesions},
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    is_known = isinstance(summary, dict) and summary.get("schema") == SCHEMA
-    return {**summary, "page": path.name} if is_known else None
 
 
 def _is_there(folder: Path, record: Mapping[str, Any]) -> bool:
@@ -111,25 +124,27 @@ def _is_there(folder: Path, record: Mapping[str, Any]) -> bool:
 
 
 def _join(
-    case: str, summary: Mapping[str, Any] | None, record: Mapping[str, Any] | None
+    case: str, page: Mapping[str, Any] | None, record: Mapping[str, Any] | None
 ) -> ListedCase:
+    """A case by its page and by what the last record says, of which there is one at least."""
     record = record or {}
-    is_failed = record.get("status") == FAILED
-    about: dict[str, Any] = {"case": case, "seconds": record.get("seconds")}
-    if summary is None:
-        remarks = tuple(record.get("warnings") or ())
-        about |= {"bundle": record["bundle"], "day": record["day"], "remarks": remarks}
-        about["volumes_ml"] = record.get("volumes_ml") or {}
-    else:
-        structures = summary["structures"]
-        about |= {key: summary[key] for key in ("page", "bundle", "day")}
-        about["picture"] = summary["thumbnail"] or ""
-        about["remarks"] = tuple(summary["notes"])
-        about["volumes_ml"] = {one["name"]: one["volume_ml"] for one in structures}
-        about["lesions"] = {one["name"]: one["lesions"] for one in structures if one["lesions"]}
-    if is_failed:
-        earlier = ("the page is that of an earlier command",) if summary else ()
-        about |= {"bundle": record["bundle"], "day": record["day"], "volumes_ml": {}}
-        about |= {"lesions": {}, "picture": "", "remarks": (record.get("reason", ""), *earlier)}
-        return ListedCase(status=FAILED, **about)
-    return ListedCase(status=WARNED if about["remarks"] else DONE, **about)
+    seconds = record.get("seconds")
+    if record.get("status") == FAILED:
+        earlier = ("the page is that of an earlier command",) if page else ()
+        return ListedCase(
+            case=case,
+            status=FAILED,
+            page=page["page"] if page else "",
+            bundle=record["bundle"],
+            day=record["day"],
+            remarks=(str(record.get("reason", "")), *earlier),
+            seconds=seconds,
+        )
+    about = page or {
+        "bundle": record["bundle"],
+        "day": record["day"],
+        "remarks": tuple(map(str, record.get("warnings") or ())),
+        "volumes_ml": record.get("volumes_ml") or {},
+    }
+    status = WARNED if about["remarks"] else DONE
+    return ListedCase(case=case, status=status, seconds=seconds, **about)

@@ -91,7 +91,7 @@ def test_what_reaches_the_edge_or_cannot_be_drawn_says_so():
     mask[0:3, 3, 3] = 1
     mask[6, 6, 6] = 2
     organ, lesion = (
-        row for row in read_rows(mask, classes=["organ", "cyst"], kept=frozenset({0, 1}))
+        row for row in read_rows(mask, classes=["organ", "part"], kept=frozenset({0, 1}))
     )
     assert organ.remarks == (AT_EDGE,)
     assert lesion.remarks == (NOT_SHOWN,)
