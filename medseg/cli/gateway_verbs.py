@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from medseg.base.console_streams import require_output
 from medseg.cli.errors import DONE, SOME_FAILED, one_line_errors
 from medseg.cli.output import Json, say, say_error_as_json, say_json, say_where_possible
 from medseg.cli.paths import PathOption
@@ -22,7 +24,7 @@ from medseg.cli.usage import PlainCommand, PlainSubgroup
 
 if TYPE_CHECKING:
     from medseg.gateway.settings import Settings
-    from medseg.gateway.state import Job
+    from medseg.gateway.state import Job, StateFile
 
 _AFTER_STOP = "the series that was being done is done again at the next start"
 
@@ -66,6 +68,95 @@ def run(
             stated = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
             say(f"processed {len(done)} series{': ' * bool(done)}{stated}")
     raise typer.Exit(DONE if all(job.state.value == "stored" for job in done) else SOME_FAILED)
+
+
+@gateway_app.command("status", cls=PlainCommand)
+def status(config: Config = _TOML, json: Json = False) -> None:
+    """Show how many series are in each state, and each that is not stored, with the reason.
+
+    Example: [cyan]medseg gateway status --config gateway.toml[/]
+    """
+    require_output()
+    with one_line_errors(also=say_error_as_json(json)), _open_state(_read(config)) as state:
+        from medseg.gateway.state import State
+
+        counts = {kind.value: number for kind, number in state.count().items()}
+        jobs = [job for job in state.list_jobs() if job.state is not State.STORED]
+        if json:
+            say_json({"counts": counts, "series": [_describe(job) for job in jobs]})
+            return
+        say(", ".join(f"{number} {kind}" for kind, number in counts.items()))
+        for job in jobs:
+            reason = f": {job.reason}" if job.reason else ""
+            say(f"series {job.number} ({job.series_uid}), {job.state.value}{reason}")
+
+
+@gateway_app.command("retry", cls=PlainCommand)
+def retry(
+    numbers: Annotated[
+        list[int] | None,
+        typer.Argument(metavar="SERIES...", help="Numbers of series. Default: all that failed."),
+    ] = None,
+    config: Config = _TOML,
+    json: Json = False,
+) -> None:
+    """Let series that failed or were given up be tried again at once.
+
+    Example: [cyan]medseg gateway retry 7 12 --config gateway.toml[/]
+    """
+    require_output()
+    with one_line_errors(also=say_error_as_json(json)), _open_state(_read(config)) as state:
+        jobs = state.repeat(numbers or None)
+        if missing := set(numbers or ()) - {job.number for job in jobs}:
+            stated = ", ".join(map(str, sorted(missing)))
+            raise ValueError(
+                f"there is no failed or dead series {stated}: see medseg gateway status"
+            )
+        if json:
+            say_json({"series": [job.number for job in jobs]})
+        else:
+            say(f"tried again: {', '.join(job.name for job in jobs) or 'nothing'}")
+
+
+@gateway_app.command("check", cls=PlainCommand)
+def check(config: Config = _TOML, json: Json = False) -> None:
+    """Try what the gateway needs: settings, disk, server, credentials, bundle; one line each.
+
+    Example: [cyan]medseg gateway check --config gateway.toml[/]
+    """
+    require_output()
+    with one_line_errors(also=say_error_as_json(json)):
+        settings = _read(config)
+        from medseg.gateway.check import check_gateway
+
+        def load() -> str:
+            from medseg.bundles.segment_series import SegmentSeries
+
+            made = SegmentSeries(settings.bundle, outputs=settings.outputs, **settings.keys)
+            return made.made_by
+
+        found = []
+        for finding in check_gateway(settings, load):
+            found.append(finding)
+            if not json:
+                say(f"{'ok ' if finding.ok else 'bad'} {finding.topic:<9} {finding.text}")
+        sound = all(finding.ok for finding in found)
+        if json:
+            say_json({"ok": sound, "findings": [asdict(finding) for finding in found]})
+    raise typer.Exit(DONE if sound else SOME_FAILED)
+
+
+@contextmanager
+def _open_state(settings: Settings) -> Iterator[StateFile]:
+    """The state of a gateway that has run."""
+    from medseg.gateway.state import open_state
+    from medseg.gateway.work_folder import STATE
+
+    file = settings.work_dir / STATE
+    if not file.is_file():
+        raise FileNotFoundError(f"no gateway has run in {settings.work_dir}: start one first")
+    with open_state(file) as state:
+        yield state
 
 
 class _StopSignal(BaseException):

@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from medseg.base.lock import hold_within
 from medseg.base.text import shorten_list
-from medseg.gateway.destination import ServerDestination
 from medseg.gateway.failures import GatewayError, UnavailableError
+from medseg.gateway.health import Condition, serving_health
+from medseg.gateway.pacs.destination import Destination, ServerDestination
+from medseg.gateway.pacs.server import DicomwebServer
 from medseg.gateway.process import Processor, SegmentsSeries
 from medseg.gateway.secrets import read_secret
-from medseg.gateway.server import DicomwebServer
 from medseg.gateway.settings import Settings
 from medseg.gateway.state import Job, State, open_state
-from medseg.gateway.watch import find_next_time, list_due, look
+from medseg.gateway.watch import find_next_time, list_due, look, look_at_sent
 from medseg.gateway.work_folder import LOCK, WorkFolder
 
 logger = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class Gateway:
 
     def run(self) -> None:
         """Do so for ever; a fault of the server is one line, and another when it is over."""
-        with self._alone():
+        with self._alone(), self._serving():
             pause = self.settings.retry.first_seconds
             while True:
                 try:
@@ -93,9 +94,9 @@ class Gateway:
     def _look(self) -> None:
         server, state = self.processor.server, self.processor.state
         state.recover()  # what a full disk kept from being written down
-        if server is None:
-            return
-        look(self.settings, server=server, state=state, bundle=self.bundle)
+        look_at_sent(self.processor.work, state=state, bundle=self.bundle)
+        if server is not None:
+            look(self.settings, server=server, state=state, bundle=self.bundle)
         self.looked_at = time.time()
 
     def _list_due(self) -> list[Job]:
@@ -113,6 +114,24 @@ class Gateway:
             logger.info("all works again")
             self._said.clear()
         self.trouble = trouble
+
+    def describe(self) -> Condition:
+        """How it is, for monitoring."""
+        return Condition(
+            bundle=self.bundle,
+            trouble=self.trouble,
+            looked_at=self.looked_at,
+            disk_bytes=self.processor.work.measure(),
+        )
+
+    @contextmanager
+    def _serving(self) -> Iterator[None]:
+        """Take images, and answer what monitoring asks, while the block runs."""
+        work, port = self.processor.work, self.settings.health.port
+        listener = make_listener(self.settings, work, bundle=self.bundle)
+        with listener, serving_health(port, work.state_file, self.describe):
+            self.processor.state.wait_for_senders()
+            yield
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -150,8 +169,6 @@ def open_gateway(settings: Settings, segment: SegmentsSeries) -> Iterator[Gatewa
             medseg.
     """
     server = connect(settings)
-    if server is None:
-        raise ValueError("there is no [server]: add it")
     work = WorkFolder(settings.work_dir, settings.disk)
     with open_state(work.state_file) as state:
         processor = Processor(
@@ -160,9 +177,35 @@ def open_gateway(settings: Settings, segment: SegmentsSeries) -> Iterator[Gatewa
             work=work,
             segment=segment,
             server=server,
-            destination=ServerDestination(server),
+            destination=find_destination(settings, server),
         )
         yield Gateway(settings, processor)
+
+
+def find_destination(settings: Settings, server: DicomwebServer | None) -> Destination:
+    """Where results go: to the peer that is named, else to the server.
+
+    Raises:
+        ValueError: there is neither.
+    """
+    if settings.peer is not None:
+        from medseg.gateway.pacs.peer import PeerDestination
+
+        return PeerDestination(settings.peer)
+    if server is None:
+        raise ValueError("results go nowhere: add [server] or [peer]")
+    return ServerDestination(server)
+
+
+def make_listener(
+    settings: Settings, work: WorkFolder, *, bundle: str
+) -> AbstractContextManager[None]:
+    """What takes images while a block runs; nothing, where the settings name no listener."""
+    if settings.listener is None:
+        return nullcontext()
+    from medseg.gateway.pacs.listener import ImageListener
+
+    return ImageListener(settings, work, bundle=bundle).listening()
 
 
 def connect(settings: Settings) -> DicomwebServer | None:

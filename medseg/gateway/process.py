@@ -18,13 +18,13 @@ from medseg.base.errors import (
     forget_frames,
     is_documented,
 )
-from medseg.gateway.destination import Destination
 from medseg.gateway.failures import AttemptError, GatewayError, HopelessError, UnavailableError
+from medseg.gateway.pacs.destination import Destination
+from medseg.gateway.pacs.server import DicomwebServer
 from medseg.gateway.results import ResultUids, check_results, list_result_uids, rename
-from medseg.gateway.server import DicomwebServer
 from medseg.gateway.settings import Settings
 from medseg.gateway.state import FROM_LISTENER, Job, State, StateFile
-from medseg.gateway.work_folder import WorkFolder
+from medseg.gateway.work_folder import WorkFolder, list_images
 from medseg.ingest import find_series
 
 logger = logging.getLogger(__name__)
@@ -120,6 +120,8 @@ class Processor:
                 return self.state.change(job, State.FOUND)
             self.state.change(job, State.SEGMENTING)
             self._make_results(job, folder, results)
+            if self._has_grown(job):
+                return self.state.change(job, State.FOUND)
             self.state.change(job, State.STORING)
         self.destination.deliver(job.study_uid, uids, paths)
         return self._finish(job, "")
@@ -138,7 +140,10 @@ class Processor:
     def _get_images(self, job: Job) -> Path | None:
         """The folder with all images of a series; None where the series still grows."""
         if job.source == FROM_LISTENER:
-            return self.work.incoming / str(job.number)
+            number = self.work.take_sent(job)
+            if number == 0:
+                raise AttemptError("the images that were sent are not there any more")
+            return self.work.fetched(job) if number == job.instances else None
         if self.server is None:
             raise HopelessError("it is to be fetched, and the settings have no [server] any more")
         listed = self.server.list_instances(job.study_uid, job.series_uid)
@@ -178,9 +183,19 @@ class Processor:
         check_results(paths, uids, study_uid=job.study_uid, series_uid=job.series_uid)
         partial.rename(results)
 
+    def _has_grown(self, job: Job) -> bool:
+        """Whether images were sent while the others were segmented."""
+        if job.source != FROM_LISTENER:
+            return False
+        return len(list_images(self.work.sent(job.series_uid))) != job.instances
+
     def _finish(self, job: Job, note: str) -> Job:
         done = self.state.change(job, State.STORED, reason=note)
         self.work.forget(job)
+        if job.source == FROM_LISTENER:
+            if self._has_grown(job):
+                logger.warning("%s: images were sent after its results were made", job.name)
+            self.work.forget_sent(job)
         return done
 
     def _wait(self, job: Job, reason: str) -> None:

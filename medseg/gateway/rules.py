@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
-from medseg.gateway.listed_series import ListedSeries
+from medseg.gateway.pacs.listed_series import ListedSeries
 from medseg.gateway.settings import Rule
 
 RESULTS = frozenset(

@@ -128,7 +128,7 @@ class Listener:
         host: address of this machine that it listens on; "127.0.0.1" is reached from here alone.
         ae_title: by which others must call it.
         accept_from: titles of the machines that may send.
-        stable_seconds: a series is complete when no image of its study came for so long.
+        stable_seconds: a series is complete when none of its images came for so long.
         timeout_seconds: after so long without a message a sender is let go.
     """
 

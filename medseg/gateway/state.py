@@ -148,7 +148,8 @@ class StateFile:
     ) -> Job:
         """Remember a series, or that the number of its images is another now.
 
-        Only a series that is found and not begun changes; see `Job.changed_at`.
+        Only a series that is not begun changes, see `Job.changed_at`; a dead one that has more or
+        fewer images now is found anew. Of one that is stored only the number changes.
         """
         now = time.time()
         with self._writing() as connection:
@@ -156,10 +157,13 @@ class StateFile:
                 "INSERT INTO series (series_uid, study_uid, bundle, source, state, instances, "
                 "changed_at, found_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (series_uid, bundle) DO UPDATE SET "
+                "attempts = CASE state WHEN 'dead' THEN 0 ELSE attempts END, "
+                "next_try = CASE state WHEN 'dead' THEN 0 ELSE next_try END, "
+                "state = CASE state WHEN 'dead' THEN 'found' ELSE state END, "
                 "instances = excluded.instances, changed_at = excluded.changed_at, "
                 "updated_at = excluded.updated_at "
-                "WHERE state IN ('found', 'failed') AND source = excluded.source "
-                "AND instances != excluded.instances",
+                "WHERE state IN ('found', 'failed', 'dead', 'stored') "
+                "AND source = excluded.source AND instances != excluded.instances",
                 (series_uid, study_uid, bundle, source, State.FOUND.value, instances, *[now] * 3),
             )
         found = self.find(series_uid, bundle)
@@ -224,6 +228,14 @@ class StateFile:
                 "UPDATE series SET state = 'found' WHERE number = ?", [(j.number,) for j in jobs]
             )
         return jobs
+
+    def wait_for_senders(self) -> None:
+        """Let series that were being sent while nobody listened be as if an image just came."""
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE series SET changed_at = ? WHERE source = ? AND state = 'found'",
+                (time.time(), FROM_LISTENER),
+            )
 
     def count(self) -> dict[State, int]:
         """How many series are in each state."""

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from datetime import datetime, timedelta
 
+from pydicom import dcmread
+
+from medseg.gateway.pacs.listed_series import ListedSeries, describe_listed
+from medseg.gateway.pacs.server import DicomwebServer
 from medseg.gateway.rules import is_wanted, list_modalities
-from medseg.gateway.server import DicomwebServer
 from medseg.gateway.settings import Settings
 from medseg.gateway.state import FROM_LISTENER, FROM_SERVER, WAITING, Job, State, StateFile
+from medseg.gateway.work_folder import WorkFolder, list_images
+
+logger = logging.getLogger(__name__)
 
 
 def look(settings: Settings, *, server: DicomwebServer, state: StateFile, bundle: str) -> int:
@@ -35,15 +42,45 @@ def look(settings: Settings, *, server: DicomwebServer, state: StateFile, bundle
             continue
         wanted += 1
         known = state.find(series.series_uid, bundle)
-        if known is not None and known.state in (State.STORED, State.DEAD):
-            continue
         number = series.instances
+        if number is None and known is not None and known.state in (State.STORED, State.DEAD):
+            continue
         if number is None:
             number = len(server.list_instances(series.study_uid, series.series_uid))
-        uids = (series.series_uid, series.study_uid, bundle)
-        if known is None or known.instances != number:
-            state.note(*uids, source=FROM_SERVER, instances=number)
+        _note(series, known, state, source=FROM_SERVER, bundle=bundle, number=number)
     return wanted
+
+
+def look_at_sent(work: WorkFolder, *, state: StateFile, bundle: str) -> None:
+    """Look once at what was sent, also before a lost state, or by a sender that went on."""
+    for folder in work.list_sent():
+        images = list_images(folder)
+        if not images:
+            continue
+        series = describe_listed(dcmread(images[0], stop_before_pixels=True))
+        known = state.find(series.series_uid, bundle)
+        _note(series, known, state, source=FROM_LISTENER, bundle=bundle, number=len(images))
+        if known is not None and known.state is State.STORED:
+            work.forget_sent(known)
+
+
+def _note(
+    series: ListedSeries,
+    known: Job | None,
+    state: StateFile,
+    *,
+    source: str,
+    bundle: str,
+    number: int,
+) -> None:
+    """Write down a series that is new, or has another number of images than it had."""
+    if known is not None and (known.instances == number or known.source != source):
+        return
+    job = state.note(series.series_uid, series.study_uid, bundle, source=source, instances=number)
+    if job.state is State.STORED:
+        logger.warning(
+            "%s: it has %d images now, its result was made of fewer or more", job.name, number
+        )
 
 
 def list_due(settings: Settings, state: StateFile, *, bundle: str) -> list[Job]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Collection, Iterable
@@ -14,7 +15,7 @@ from medseg.gateway.state import Job
 
 _GB = 1e9
 STATE, LOCK = "state.sqlite", "gateway.lock"
-FETCHED, RESULTS, INCOMING = "fetched", "results", "incoming"
+FETCHED, RESULTS, SENT = "fetched", "results", "sent"
 
 
 class WorkFolder:
@@ -38,10 +39,13 @@ class WorkFolder:
         """The state of all series."""
         return self.root / STATE
 
-    @property
-    def incoming(self) -> Path:
-        """Where images lie that were sent."""
-        return self.root / INCOMING
+    def sent(self, series_uid: str) -> Path:
+        """Where images of a series lie that were sent."""
+        return self.root / SENT / hashlib.sha256(series_uid.encode()).hexdigest()[:16]
+
+    def list_sent(self) -> list[Path]:
+        """The folders of series that were sent."""
+        return sorted(_list_folders(self.root / SENT))
 
     def fetched(self, job: Job) -> Path:
         """Where images of a series are fetched to."""
@@ -56,8 +60,35 @@ class WorkFolder:
         for folder in (self.fetched(job), self.results(job)):
             shutil.rmtree(folder, ignore_errors=True)
 
+    def take_sent(self, job: Job) -> int:
+        """Give the images of a series that were sent a second name where fetched ones would lie.
+
+        What comes meanwhile does not disturb their segmentation so.
+
+        Returns:
+            How many they are.
+        """
+        folder = self.fetched(job)
+        shutil.rmtree(folder, ignore_errors=True)
+        files = list_images(self.sent(job.series_uid))
+        with explain_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            for file in files:
+                try:
+                    os.link(file, folder / file.name)
+                except OSError:  # a file system without links
+                    shutil.copyfile(file, folder / file.name)
+        return len(files)
+
+    def forget_sent(self, job: Job) -> None:
+        """Remove the images of a series that were sent, when its results are stored."""
+        shutil.rmtree(self.sent(job.series_uid), ignore_errors=True)
+
     def remove_leftovers(self, unstored: Iterable[Job]) -> None:
-        """Remove what killed processes left, but results that are still to be stored."""
+        """Remove what killed processes left, but results that are still to be stored.
+
+        Images that were sent stay, too.
+        """
         kept = {str(job.number) for job in unstored}
         shutil.rmtree(self.root / FETCHED, ignore_errors=True)
         for folder in _list_folders(self.root / RESULTS):
@@ -122,6 +153,11 @@ class WorkFolder:
                 path.write_bytes(content)
             found.add(uid)
         return found
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The images that were sent to a folder, each of them complete."""
+    return sorted(folder.glob("*.dcm")) if folder.is_dir() else []
 
 
 def _list_folders(folder: Path) -> Collection[Path]:

@@ -45,7 +45,7 @@ def test_the_verbs_are_those_of_the_reference():
         *("inspect", "download", "report"),
         *("bundles list", "bundles build", "bundles check", "bundles publish"),
         *("bundles info", "bundles copy"),
-        *("gateway run",),
+        *("gateway run", "gateway status", "gateway retry", "gateway check"),
     }
 
 

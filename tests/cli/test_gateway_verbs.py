@@ -111,3 +111,44 @@ def test_sigterm_ends_it_with_one_line(config, pacs):
     assert done.exit_code == 0
     assert done.stderr.splitlines()[-1].startswith("stopped: the series that was being done")
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_status_shows_counts_and_what_is_not_stored(config, pacs):
+    assert run_medseg("gateway", "status", "--config", config).exit_code == 2
+    pacs.faults["fetch"] = 500
+    run_medseg("gateway", "run", "--config", config, "--once")
+    done = run_medseg("gateway", "status", "--config", config)
+    counts, line = done.stdout.splitlines()
+    assert "1 failed" in counts
+    assert line.startswith("series 1 (1.2.826")
+    assert "failed: the server failed (HTTP 500)" in line
+    found = json.loads(run_medseg("gateway", "status", "--config", config, "--json").stdout)
+    assert (found["counts"]["failed"], found["series"][0]["attempts"]) == (1, 1)
+
+
+def test_retry_lets_what_failed_be_tried_again(config, pacs):
+    pacs.faults["fetch"] = 500
+    run_medseg("gateway", "run", "--config", config, "--once")
+    pacs.faults.clear()
+    assert run_medseg("gateway", "retry", "9", "--config", config).exit_code == 2
+    done = run_medseg("gateway", "retry", "1", "--config", config)
+    assert (done.exit_code, done.stdout) == (0, "tried again: series 1\n")
+    done = run_medseg("gateway", "run", "--config", config, "--once")
+    assert done.stdout == "processed 1 series: 1 stored\n"
+    assert run_medseg("gateway", "retry", "--config", config).stdout == "tried again: nothing\n"
+    asked = run_medseg("gateway", "retry", "--config", config, "--json")
+    assert json.loads(asked.stdout) == {"series": []}
+
+
+def test_check_has_a_line_for_each_topic(config, segment, monkeypatch, pacs):
+    monkeypatch.setattr(segment_series, "SegmentSeries", lambda *_, **__: segment)
+    done = run_medseg("gateway", "check", "--config", config)
+    assert done.exit_code == 0
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [
+        ["ok", topic] for topic in ("settings", "disk", "server", "bundle")
+    ]
+    pacs.faults["search"] = 401
+    done = run_medseg("gateway", "check", "--config", config, "--json")
+    found = json.loads(done.stdout)
+    assert (done.exit_code, found["ok"]) == (1, False)
+    assert found["findings"][2]["topic"] == "server"

@@ -10,11 +10,12 @@ pytest.importorskip("dicomweb_client")
 
 from gateway.fake_pacs import FakePacs, running
 from gateway.made_series import FakeSegment, make_study
+from gateway.orthanc import find_free_port
 
-from medseg.gateway.destination import ServerDestination
+from medseg.gateway.pacs.destination import ServerDestination
+from medseg.gateway.pacs.server import DicomwebServer
 from medseg.gateway.process import Processor
-from medseg.gateway.server import DicomwebServer
-from medseg.gateway.settings import Disk, Retry, Rule, Server, Settings, Watch
+from medseg.gateway.settings import Disk, Listener, Retry, Rule, Server, Settings, Watch
 from medseg.gateway.state import FROM_SERVER, open_state
 from medseg.gateway.work_folder import WorkFolder
 
@@ -70,6 +71,13 @@ def make_processor(settings):
 def processor(make_processor):
     """A processor for the series of the PACS."""
     return make_processor()
+
+
+@pytest.fixture
+def sent_settings(settings):
+    """Settings of a gateway that images are sent to."""
+    listener = Listener(port=find_free_port(), accept_from=("SCANNER",), stable_seconds=0.01)
+    return replace(settings, listener=replace(listener, timeout_seconds=5))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from medseg.gateway.failures import AttemptError, HopelessError, UnavailableErro
 from medseg.gateway.process import is_hopeless, make_reason
 from medseg.gateway.results import list_result_uids
 from medseg.gateway.settings import Disk
-from medseg.gateway.state import State
+from medseg.gateway.state import FROM_LISTENER, State
 
 
 class Killed(BaseException):
@@ -258,3 +258,49 @@ def test_images_reach_the_segmentation_byte_for_byte(processor, job, pacs, monke
     processor.process(job)
     (images,) = pacs.images.values()
     assert seen == [encode(each) for each in images]
+
+
+@pytest.fixture
+def sent_job(processor):
+    """The series, as it was sent and not fetched."""
+    images = make_study()
+    first = images[0]
+    folder = processor.work.sent(first.SeriesInstanceUID)
+    folder.mkdir(parents=True)
+    for each in images:
+        (folder / f"{each.InstanceNumber}.dcm").write_bytes(encode(each))
+    uids = (first.SeriesInstanceUID, first.StudyInstanceUID, processor.segment.made_by)
+    return processor.state.note(*uids, source=FROM_LISTENER, instances=len(images))
+
+
+def test_what_was_sent_is_stored_and_then_removed(processor, sent_job, pacs):
+    pacs.images.clear()
+    assert processor.process(sent_job).state is State.STORED
+    assert set(pacs.stored) == expected(processor, sent_job)
+    assert list_files(processor) == []
+
+
+def test_what_was_sent_stays_until_it_is_stored(processor, sent_job, pacs):
+    pacs.faults["store"] = 500
+    processor.process(sent_job)
+    processor.segment.fails = HopelessError("no")
+    processor.state.change(sent_job, State.FOUND)
+    dead = processor.process(processor.state.find(sent_job.series_uid, sent_job.bundle))
+    assert dead.state is State.DEAD
+    assert len(list(processor.work.sent(sent_job.series_uid).iterdir())) == 5
+
+
+def test_images_that_are_sent_during_the_segmentation_are_not_left_out(
+    processor, sent_job, pacs, monkeypatch
+):
+    inner, late = processor.segment, processor.work.sent(sent_job.series_uid) / "late.dcm"
+
+    def segment(folder, out):
+        late.write_bytes(b"one more")
+        return inner(folder, out)
+
+    monkeypatch.setattr(processor, "segment", segment)
+    monkeypatch.setattr(segment, "made_by", inner.made_by, raising=False)
+    assert processor.process(sent_job).state is State.FOUND
+    assert pacs.stored == {}
+    assert late.exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from medseg.gateway.listed_series import ListedSeries
+from medseg.gateway.pacs.listed_series import ListedSeries
 from medseg.gateway.rules import is_wanted, list_modalities
 from medseg.gateway.settings import Rule
 

@@ -34,10 +34,23 @@ def test_only_another_number_of_images_makes_it_young_again(state):
     assert (grown.instances, grown.changed_at > first.changed_at) == (4, True)
 
 
-@pytest.mark.parametrize("step", [State.STORED, State.DEAD, State.STORING, State.SEGMENTING])
+@pytest.mark.parametrize("step", [State.FETCHING, State.SEGMENTING, State.STORING])
 def test_a_series_that_has_begun_is_not_changed_by_a_look(state, step):
     job = state.change(note(state), step)
     assert note(state, instances=9) == job
+
+
+def test_a_dead_series_with_other_images_is_found_anew(state):
+    job = state.postpone(note(state), "a gap", seconds=9, counts=True, state=State.DEAD)
+    assert note(state) == job
+    found = note(state, instances=9)
+    assert (found.state, found.attempts, found.next_try) == (State.FOUND, 0, 0)
+
+
+def test_a_stored_series_stays_stored_whatever_comes(state):
+    state.change(note(state), State.STORED)
+    grown = note(state, instances=9)
+    assert (grown.state, grown.instances) == (State.STORED, 9)
 
 
 def test_the_listener_and_the_server_do_not_change_each_others_rows(state):
@@ -99,3 +112,11 @@ def test_a_file_of_a_newer_version_or_of_something_else_is_refused(tmp_path):
 def test_a_state_that_cannot_be_opened_is_one_line(tmp_path):
     with pytest.raises(UnavailableError, match="cannot be used"):
         StateFile(tmp_path / "missing" / "state.sqlite")
+
+
+def test_what_was_being_sent_while_nobody_listened_is_young_again(state):
+    sent = note(state, "1.1", source=FROM_LISTENER)
+    fetched = note(state, "1.2")
+    state.wait_for_senders()
+    assert state.find("1.1", "liver 1").changed_at > sent.changed_at
+    assert state.find("1.2", "liver 1") == fetched

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from gateway.made_series import BUNDLE, make_study
+from gateway.made_series import BUNDLE, encode, make_study
 
 from medseg.gateway.settings import Listener, Rule
 from medseg.gateway.state import FROM_LISTENER, State
-from medseg.gateway.watch import find_next_time, find_time, list_due, look
+from medseg.gateway.watch import find_next_time, find_time, list_due, look, look_at_sent
 
 
 @pytest.fixture
@@ -94,3 +94,53 @@ def test_old_studies_are_not_asked_for(look_once, processor, pacs):
     watch = replace(processor.settings.watch, max_age_days=3)
     look_once(watch=watch)
     assert "StudyDate=20" in pacs.asked[-1][1]
+
+
+@pytest.fixture
+def send(processor):
+    """Put images where the listener would."""
+
+    def put(images):
+        folder = processor.work.sent(images[0].SeriesInstanceUID)
+        folder.mkdir(parents=True, exist_ok=True)
+        for each in images:
+            (folder / f"{each.InstanceNumber}.dcm").write_bytes(encode(each))
+
+    return put
+
+
+def look_for_sent(processor):
+    look_at_sent(processor.work, state=processor.state, bundle=BUNDLE)
+    (job,) = processor.state.list_jobs()
+    return job
+
+
+def test_what_was_sent_is_written_down_though_the_state_was_lost(processor, send):
+    send(make_study(slices=3))
+    young = look_for_sent(processor)
+    assert (young.source, young.instances, young.state) == (FROM_LISTENER, 3, State.FOUND)
+    send(make_study())
+    grown = look_for_sent(processor)
+    assert (grown.instances, grown.changed_at > young.changed_at) == (5, True)
+    assert look_for_sent(processor) == grown
+
+
+def test_what_comes_after_the_result_is_said_and_not_kept(processor, send, caplog):
+    send(make_study(slices=3))
+    processor.state.change(look_for_sent(processor), State.STORED)
+    send(make_study())
+    assert look_for_sent(processor).state is State.STORED
+    assert "series 1: it has 5 images now" in caplog.text
+    assert processor.work.list_sent() == []
+
+
+def test_a_stored_series_that_has_grown_on_the_server_is_said_once(
+    look_once, processor, pacs, caplog
+):
+    look_once()
+    (job,) = processor.state.list_jobs()
+    processor.process(job)
+    pacs.images[job.series_uid].append(make_study(2)[0])
+    look_once()
+    look_once()
+    assert caplog.text.count("it has 6 images now") == 1

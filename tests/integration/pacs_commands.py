@@ -14,6 +14,8 @@ from gateway.orthanc import PASSWORD, USER, Orthanc
 from ingest.dicom_writer import as_mr, make_series
 from integration import commands
 from pydicom import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
+from pynetdicom import AE
 
 VARIABLE = "MEDSEG_TEST_PACS_PASSWORD"
 CODE = f"""
@@ -30,11 +32,7 @@ bundle = "hippocampus"
 work_dir = "work"
 outputs = ["seg", "sr"]
 
-[server]
-url = "{url}"
-user = "{user}"
-password_env = "{variable}"
-timeout_seconds = 2
+{ways}
 
 [[rules]]
 modality = "MR"
@@ -56,13 +54,37 @@ force = true
 predictor = "eager"
 """
 
+BY_DICOMWEB = """
+[server]
+url = "{url}"
+user = "{user}"
+password_env = "{variable}"
+timeout_seconds = 2
+"""
 
-def write_settings(folder: Path, orthanc: Orthanc, *, more: str = "") -> Path:
-    """Write a gateway.toml for a server into a folder."""
-    file = folder / "gateway.toml"
-    stated = SETTINGS.format(url=orthanc.url, user=USER, variable=VARIABLE)
-    file.write_text(stated + more)
-    return file
+BY_DIMSE = """
+[listener]
+port = {port}
+ae_title = "GATEWAY"
+accept_from = ["SCANNER"]
+stable_seconds = 3
+
+[peer]
+host = "127.0.0.1"
+port = {peer}
+ae_title = "ORTHANC"
+own_ae_title = "GATEWAY"
+timeout_seconds = 5
+"""
+
+
+def write_settings(folder: Path, orthanc: Orthanc, *, port: int | None = None) -> None:
+    """Write a gateway.toml for a server into a folder; `port`: images are sent there, by DIMSE."""
+    if port is None:
+        ways = BY_DICOMWEB.format(url=orthanc.url, user=USER, variable=VARIABLE)
+    else:
+        ways = BY_DIMSE.format(port=port, peer=orthanc.dicom)
+    (folder / "gateway.toml").write_text(SETTINGS.format(ways=ways))
 
 
 def make_mr(number: int) -> list[Dataset]:
@@ -96,6 +118,22 @@ def list_lines(folder: Path) -> list[str]:
     said = folder / "stderr"
     lines = said.read_text().splitlines() if said.exists() else []
     return [line for line in lines if "medseg.gateway" in line or line.startswith("error")]
+
+
+def send(images: Sequence[Dataset], port: int) -> bool:
+    """Send images as a scanner does; whether each was acknowledged."""
+    entity = AE(ae_title="SCANNER")
+    entity.connection_timeout = entity.acse_timeout = entity.dimse_timeout = 5
+    entity.add_requested_context(images[0].SOPClassUID, ExplicitVRLittleEndian)
+    association = entity.associate("127.0.0.1", port, ae_title="GATEWAY")
+    if not association.is_established:
+        return False
+    try:
+        return all(association.send_c_store(each).get("Status") == 0 for each in images)
+    except (RuntimeError, ValueError):  # the gateway was killed meanwhile
+        return False
+    finally:
+        association.release()
 
 
 def wait_for(seconds: float, check: object, *arguments: object) -> bool:

@@ -16,12 +16,13 @@ import pytest
 pytest.importorskip("dicomweb_client")
 
 from gateway.made_series import encode
-from gateway.orthanc import Orthanc, own_network, skip_without_orthanc
+from gateway.orthanc import Orthanc, find_free_port, own_network, skip_without_orthanc
 from integration.pacs_commands import (
     count_results,
     list_lines,
     make_mr,
     run,
+    send,
     start,
     wait_for,
     write_settings,
@@ -89,6 +90,12 @@ def expect_once(*numbers):
     return {f"{kind} of {study}": 1 for study in studies for kind in ("SEG", "SR")}
 
 
+def count_sources(orthanc):
+    """How many images each Segmentation was made of."""
+    references = [seg.ReferencedSeriesSequence[0] for seg in orthanc.read_instances("SEG")]
+    return [len(reference.ReferencedInstanceSequence) for reference in references]
+
+
 def test_a_round_trip(orthanc, tmp_path):
     write_settings(tmp_path, orthanc)
     upload(orthanc, tmp_path / "in", make_mr(1))
@@ -147,6 +154,7 @@ def test_twenty_series_have_their_results_once_through_kills_and_restarts(
     assert run(tmp_path, "run", "--once") == 1  # two are refused
     good = [number for number in range(1, SERIES + 1) if number not in (GAP, CUT)]
     assert count_results(orthanc) == expect_once(*good)
+    assert count_sources(orthanc) == [len(make_mr(1))] * len(good)
     jobs = read_states(tmp_path)
     assert len(jobs) == SERIES
     dead = {uid: job.reason for uid, job in jobs.items() if job.state is State.DEAD}
@@ -155,6 +163,43 @@ def test_twenty_series_have_their_results_once_through_kills_and_restarts(
     assert "pixel" in dead[make_mr(CUT)[0].SeriesInstanceUID].lower()
     assert all(job.state is State.STORED for uid, job in jobs.items() if uid not in dead)
     assert list_files(tmp_path) == []
+
+
+def test_twenty_series_that_are_sent_have_their_results_once(orthanc, launch, tmp_path):
+    chance, port = random.Random(SEED + 1), find_free_port()
+    write_settings(tmp_path, orthanc, port=port)
+    series = [make_mr(number) for number in range(1, SERIES + 1)]
+    del series[GAP - 1][3]
+    waiting, process, kills = list(series), launch(), 0
+    while waiting:
+        if process.is_alive() and not send(waiting[0], port):
+            process.join(0.05)
+        elif process.is_alive():
+            del waiting[0]
+        if kills < KILLS and chance.random() < 0.1:
+            process.kill()
+            process.join(chance.uniform(0, 0.2))
+        if not process.is_alive():
+            process, kills = launch(), kills + 1
+            process.join(chance.uniform(0.2, 2.0))
+            if kills % 4 == 1:
+                orthanc.stop(kill=True)
+                orthanc.start()
+    for _ in range(KILLS - kills):
+        process.join(chance.uniform(0.3, 3.0))
+        process.kill()
+        process.join()
+        process = launch()
+    good = expect_once(*(number for number in range(1, SERIES + 1) if number != GAP))
+    ended = (State.STORED, State.DEAD)
+    assert wait_for(90, lambda: all(job.state in ended for job in read_states(tmp_path).values()))
+    assert count_results(orthanc) == good
+    assert count_sources(orthanc) == [len(make_mr(1))] * (SERIES - 1)
+    jobs = read_states(tmp_path)
+    assert len(jobs) == SERIES
+    (dead,) = [job for job in jobs.values() if job.state is State.DEAD]
+    assert dead.series_uid == make_mr(GAP)[0].SeriesInstanceUID
+    assert len(list_files(tmp_path)) == len(series[GAP - 1])  # they are nowhere else
 
 
 def test_wrong_credentials_are_one_line_and_nothing_is_lost(orthanc, tmp_path):

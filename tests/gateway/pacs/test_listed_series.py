@@ -1,11 +1,11 @@
-"""Tests of medseg.gateway.listed_series: answers of servers are read, whatever they hold."""
+"""Tests of medseg.gateway.pacs.listed_series: answers of servers are read, whatever they hold."""
 
 from __future__ import annotations
 
 import pytest
 from gateway.made_series import make_study
 
-from medseg.gateway.listed_series import describe_listed, read_instance_uid, read_listed
+from medseg.gateway.pacs.listed_series import describe_listed, read_instance_uid, read_listed
 
 UIDS = {"0020000D": {"vr": "UI", "Value": ["1.2"]}, "0020000E": {"vr": "UI", "Value": ["1.3"]}}
 

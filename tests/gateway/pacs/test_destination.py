@@ -1,14 +1,14 @@
-"""Tests of medseg.gateway.destination: a server gets what it has not, and is asked afterwards."""
+"""Tests of medseg.gateway.pacs.destination: a server gets what it has not, and is asked."""
 
 from __future__ import annotations
 
 import pytest
 from gateway.made_series import BUNDLE, FakeSegment, encode, make_study
 
-from medseg.gateway.destination import ServerDestination
 from medseg.gateway.failures import AttemptError
+from medseg.gateway.pacs.destination import ServerDestination
+from medseg.gateway.pacs.server import DicomwebServer
 from medseg.gateway.results import list_result_uids, rename
-from medseg.gateway.server import DicomwebServer
 
 FIRST = make_study()[0]
 UIDS = list_result_uids(FIRST.SeriesInstanceUID, BUNDLE, ["seg", "sr"])

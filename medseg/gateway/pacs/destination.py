@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Protocol
 
 from medseg.gateway.failures import AttemptError
+from medseg.gateway.pacs.server import DicomwebServer
 from medseg.gateway.results import ResultUids
-from medseg.gateway.server import DicomwebServer
 
 
 class Destination(Protocol):
     """A PACS that takes results."""
+
+    def ask(self) -> None:
+        """See whether it answers."""
 
     def has_all(self, study_uid: str, uids: Mapping[str, ResultUids]) -> bool:
         """Whether it is known to have all these objects."""
@@ -32,6 +35,10 @@ class ServerDestination:
 
     def __init__(self, server: DicomwebServer) -> None:
         self.server = server
+
+    def ask(self) -> None:
+        """See whether it answers."""
+        self.server.ask()
 
     def has_all(self, study_uid: str, uids: Mapping[str, ResultUids]) -> bool:
         """Whether the server has all these objects."""

@@ -18,7 +18,7 @@ from pydicom.errors import InvalidDicomError
 from medseg import __version__
 from medseg.base.console_streams import log_from
 from medseg.gateway.failures import AttemptError, HopelessError, UnavailableError
-from medseg.gateway.listed_series import KEYWORDS, ListedSeries, read_instance_uid, read_listed
+from medseg.gateway.pacs.listed_series import KEYWORDS, ListedSeries, read_instance_uid, read_listed
 from medseg.gateway.secrets import Secret
 from medseg.gateway.settings import Server
 

@@ -1,0 +1,1 @@
+"""PACS: the ways in and out, by DICOMweb and by DIMSE."""
