@@ -527,3 +527,20 @@ def test_the_index_runs_no_text_and_is_readable(tab, index, width):
     assert tab.evaluate("[...document.images].every(i => i.complete && i.naturalWidth === 80)")
     assert tab.list_complaints() == []
     assert [url for url in tab.list_requests() if url[:5] != "data:"] == [index.as_uri()]
+
+
+@pytest.mark.parametrize("name", AXES)
+def test_slices_are_counted_as_in_the_file(tab, tmp_path, name):
+    path = tmp_path / "count_report.html"
+    write(path, affine=AXES[name])
+    open_page(tab, path)
+    x, y, z = Geometry(SHAPE, AXES[name]).voxel_to_world(HOT)
+    tab.evaluate(f"viewer.goTo([{x}, {y}, {z}])")
+    across = dict(zip("RLAPSI", [0, 0, 1, 1, 2, 2], strict=True))
+    titles = ("sagittal", "coronal", "axial")
+    expected = [
+        f"{titles[across[code]]} {HOT[axis] + 1} of {SHAPE[axis]}"
+        for axis, code in enumerate(nib.aff2axcodes(AXES[name]))
+    ]
+    told = tab.evaluate("document.getElementById('numbers').textContent")
+    assert sorted(expected) == sorted(told.removeprefix("Slices of the file: ").split(", "))

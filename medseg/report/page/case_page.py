@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import nibabel as nib
+from markupsafe import Markup
 from PIL import Image
 
 from medseg.labels import LabelTable
-from medseg.report.page.compose import render, write_page
+from medseg.report.page.compose import read_asset, render, write_page
 from medseg.report.page.shown_volume import HU_RANGE, ShownVolume
 from medseg.report.page.structure_table import (
     NOT_FOUND,
@@ -33,6 +35,7 @@ SUMMARY = "summary"
 ENDING = "_report.html"
 """What follows the name of a case in the name of its page."""
 
+LICENCE = "niivue.LICENSE.txt"
 LIBRARY, LIBRARY_VERSION = "niivue.umd.js", "0.69.0"
 
 
@@ -106,6 +109,7 @@ def write_case_page(path: str | os.PathLike, facts: CaseFacts, shown: ShownVolum
         files=facts.files,
         shown=describe_shown(shown, facts.unit),
         library_version=LIBRARY_VERSION,
+        licence=Markup("{}").format(read_asset(LICENCE)),
     )
     files = {"image": shown.image, "mask": shown.mask, "solid": shown.solid}
     viewer = {
@@ -113,6 +117,7 @@ def write_case_page(path: str | os.PathLike, facts: CaseFacts, shown: ShownVolum
         "windows": [vars(window) for window in windows],
         "unit": facts.unit,
         "start": start,
+        "axes": _describe_axes(shown),
     }
     write_page(
         path,
@@ -169,6 +174,21 @@ def describe_shown(shown: ShownVolume, unit: str) -> str:
 def vars_of_label(label: Any) -> dict[str, Any]:
     """What the viewer needs of a label."""
     return {"value": label.index, "name": label.name, "rgb": list(label.rgb)}
+
+
+def _describe_axes(shown: ShownVolume) -> list[dict[str, Any]]:
+    """For the axes to the right, front and head: how many voxels of the file became one, how many
+    the file has, and whether it counts them the other way round."""
+    orientation = nib.orientations.io_orientation(shown.geometry.affine)
+    places = orientation[:, 0].astype(int).tolist()
+    return [
+        {
+            "shrink": shown.shrink[axis],
+            "count": shown.source_shape[axis],
+            "turned": bool(orientation[axis, 1] < 0),
+        }
+        for axis in map(places.index, range(3))
+    ]
 
 
 def _judge_size(rows: Sequence[Row], notes: Sequence[str]) -> str:

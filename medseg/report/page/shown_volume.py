@@ -50,6 +50,7 @@ class ShownVolume:
         solid: the part of the label map that holds the structures, for the 3D view; None where no
             voxel has a label.
         geometry: the grid of image and mask.
+        source_shape: of the source.
         shrink: how many voxels of the source became one, along each axis.
         percentiles: the value of the shown image below which each of `SHARES` lies.
         kept: the label values that the shown label map still has.
@@ -59,6 +60,7 @@ class ShownVolume:
     mask: bytes
     solid: bytes | None
     geometry: Geometry
+    source_shape: tuple[int, int, int]
     shrink: tuple[int, int, int]
     percentiles: dict[float, float]
     kept: frozenset[int]
@@ -111,6 +113,7 @@ def shrink_volume(
         *files,
         solid=_pack_solid(labels, grid),
         geometry=grid,
+        source_shape=geometry.shape,
         shrink=factors,
         percentiles={p: float(v) for p, v in zip(SHARES, ranked, strict=True)},
         kept=frozenset(np.flatnonzero(np.bincount(labels.ravel(order="K"))).tolist()),

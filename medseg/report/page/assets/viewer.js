@@ -3,6 +3,7 @@
 
 const LETTERS = [["L", "R"], ["P", "A"], ["I", "S"]];
 const AXIAL = 0, CORONAL = 1, SAGITTAL = 2;
+const NAMES = ["sagittal", "coronal", "axial"];
 const LAYOUTS = {
   all: [
     { sliceType: AXIAL, position: [0, 0, 0.5, 0.5] },
@@ -143,6 +144,13 @@ class Viewer {
     return Math.min(n - 1, Math.floor(this.slices.scene.crosshairPos[axis] * n));
   }
 
+  /** The slice of the file that is shown across an axis: "66 of 129". */
+  findSlice(axis) {
+    const { shrink, count, turned } = this.about.axes[axis];
+    const shown = turned ? this.count(axis) - 1 - this.index(axis) : this.index(axis);
+    return `${Math.min(count, shrink * shown + Math.ceil(shrink / 2))} of ${count}`;
+  }
+
   goToSlice(axis, index) {
     const n = this.count(axis);
     const bounded = Math.max(0, Math.min(n - 1, index));
@@ -244,10 +252,12 @@ function connect(viewer) {
     const place = describePlace(mm);
     const value = `${describeValue(values[0].value)}${about.unit ? ` ${about.unit}` : ""}`;
     const label = names.get(values[1]?.value) ?? "background";
+    const slices = [2, 1, 0].map((axis) => `${NAMES[axis]} ${viewer.findSlice(axis)}`).join(", ");
     $("place").textContent = `${place} · ${value} · ${label}`;
+    $("numbers").textContent = `Slices of the file: ${slices}`;
     sliders.forEach((slider, axis) => {
       slider.value = viewer.index(axis);
-      slider.setAttribute("aria-valuetext", `slice ${viewer.index(axis) + 1}, ${place}`);
+      slider.setAttribute("aria-valuetext", `${NAMES[axis]} slice ${viewer.findSlice(axis)}`);
     });
   };
   const keys = {
