@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
+from io import BytesIO
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from medseg.geometry import Geometry
 from medseg.labels import make_table
@@ -122,13 +125,10 @@ def test_nothing_of_a_page_is_outside_it(write):
     assert not [tag for tag, _ in page.tags if tag in ("link", "iframe", "object", "base")]
 
 
-def make_png():
-    from io import BytesIO
-
-    from PIL import Image
-
+def make_png(values=None):
+    picture = Image.new("RGB", (7, 5)) if values is None else Image.fromarray(values)
     file = BytesIO()
-    Image.new("RGB", (7, 5)).save(file, format="png")
+    picture.save(file, format="png")
     return file.getvalue()
 
 
@@ -176,3 +176,18 @@ def test_every_control_has_a_name(write):
     inputs = [a for tag, a in parser.tags if tag in ("input", "select")]
     assert len(inputs) == body.count("<label") > 0
     assert all(a.get("type") == "button" for tag, a in parser.tags if tag == "button")
+
+
+@pytest.mark.long
+def test_the_page_of_a_large_volume_that_packs_badly_stays_below_25_mb(tmp_path):
+    rng = np.random.default_rng(0)
+    shape = (512, 512, 600)
+    image = rng.integers(-1024, 3072, shape, dtype=np.int16)
+    mask = rng.integers(0, 3, shape, dtype=np.uint8)
+    labels = make_table(["liver", "tumour"])
+    facts = CaseFacts("study", "liver 0.1.0", labels, ["liver", "tumour"], date(2026, 1, 2))
+    noise = rng.integers(0, 256, (1000, 1000), dtype=np.uint8)
+    shown = shrink_volume(image, mask, Geometry(shape, np.eye(4)), unit="HU")
+    path = tmp_path / "study_report.html"
+    write_case_page(path, replace(facts, preview=make_png(noise)), shown)
+    assert path.stat().st_size < 25e6
