@@ -6,11 +6,11 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
-from medseg.labels import Label
 from medseg.report.followup.case import Case
 from medseg.report.followup.change import LesionChange, measure_change
-from medseg.report.followup.lesion_map import map_lesions
+from medseg.report.followup.lesion_map import LesionMap, map_lesions
 from medseg.report.followup.match_lesions import FARTHEST_MM, Outcome, match_lesions
 from medseg.report.followup.recist import Recist, assess_response
 from medseg.report.followup.register import Registration, register, stay
@@ -34,6 +34,7 @@ class Followup:
         structures: the change of each label, in their order.
         lesions: the change of the lesions of each match, the longest first within a structure.
         recist: the response category.
+        maps: where the lesions of each structure lie, in the earlier and the later study.
         farthest_mm: see `match_lesions`.
         smallest_ml: smaller lesions were left out.
         warnings: what is doubtful.
@@ -45,6 +46,7 @@ class Followup:
     structures: tuple[LesionChange, ...]
     lesions: tuple[LesionChange, ...]
     recist: Recist
+    maps: dict[str, tuple[LesionMap, LesionMap]]
     farthest_mm: float
     smallest_ml: float
     warnings: tuple[str, ...]
@@ -90,14 +92,19 @@ def compare_studies(
         measure_structures(case.mask, case.geometry, case.labels, pieces_of=names)
         for case in (before, after)
     ]
+    maps = {}
+    for label in chosen:
+        first, second = (
+            map_lesions(case.mask, case.geometry, label, side, smallest_ml=smallest_ml)
+            for case, side in zip((before, after), measured, strict=True)
+        )
+        maps[label.name] = first, second
+    dates = (before.date, after.date)
     lesions = [
         change
-        for label in chosen
-        for change in _compare_lesions(
-            (before, after), measured, label, registration, farthest_mm, smallest_ml
-        )
+        for pair in maps.values()
+        for change in _compare_lesions(pair, registration, farthest_mm, dates)
     ]
-    dates = (before.date, after.date)
     whole = [[_get_whole(one, names) for one in side if not one.lesion] for side in measured]
     changes = tuple(
         measure_change([old], [new], match=None, dates=dates)
@@ -112,15 +119,16 @@ def compare_studies(
     for doubt in doubts:
         logger.warning("%s", doubt)
     return Followup(
-        before,
-        after,
-        registration,
-        changes,
-        tuple(lesions),
-        recist,
-        farthest_mm,
-        smallest_ml,
-        doubts,
+        before=before,
+        after=after,
+        registration=registration,
+        structures=changes,
+        lesions=tuple(lesions),
+        recist=recist,
+        maps=maps,
+        farthest_mm=farthest_mm,
+        smallest_ml=smallest_ml,
+        warnings=doubts,
     )
 
 
@@ -154,24 +162,19 @@ def _get_whole(found: Measurement, names: Sequence[str]) -> Measurement:
 
 
 def _compare_lesions(
-    cases: tuple[Case, Case],
-    measured: Sequence[Sequence[Measurement]],
-    label: Label,
+    maps: tuple[LesionMap, LesionMap],
     registration: Registration,
     farthest_mm: float,
-    smallest_ml: float,
+    dates: tuple[date | None, date | None],
 ) -> Iterator[LesionChange]:
     """The changes of the lesions of one label."""
-    before, after = (
-        map_lesions(case.mask, case.geometry, label, found, smallest_ml=smallest_ml)
-        for case, found in zip(cases, measured, strict=True)
-    )
+    before, after = maps
     for match in match_lesions(before, after, registration.matrix, farthest_mm=farthest_mm):
         yield measure_change(
             [before.measurements[number - 1] for number in match.before],
             [after.measurements[number - 1] for number in match.after],
             match=match,
-            dates=(cases[0].date, cases[1].date),
+            dates=dates,
         )
 
 

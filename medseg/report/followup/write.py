@@ -1,4 +1,4 @@
-"""Write: a comparison of two studies as followup.json and followup.csv."""
+"""Write: a comparison of two studies as followup.json, followup.csv and followup.html."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import json
 import os
 from contextlib import ExitStack
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ from medseg.report.followup.case import Case
 from medseg.report.followup.change import LesionChange
 from medseg.report.followup.compare import Followup
 from medseg.report.followup.match_lesions import LEAST_OVERLAP
+from medseg.report.followup.page import format_page
 from medseg.report.followup.recist import Recist
 from medseg.report.followup.register import Registration
 from medseg.report.provenance import describe_provenance, format_now
 from medseg.report.write_measurements import describe_measurement, round_numbers
 
-JSON_FILE, CSV_FILE = "followup.json", "followup.csv"
+JSON_FILE, CSV_FILE, PAGE_FILE = "followup.json", "followup.csv", "followup.html"
 SCHEMA = "medseg-followup-1"
 """Names the fields of the JSON file; a field that changes its meaning changes this."""
 
@@ -45,7 +47,7 @@ def check_room(folder: str | os.PathLike, *, overwrite: bool) -> None:
         OSError: it cannot be made or written to.
         ValueError: it has a comparison, and `overwrite` is false.
     """
-    there = [name for name in (JSON_FILE, CSV_FILE) if (Path(folder) / name).exists()]
+    there = [name for name in (JSON_FILE, CSV_FILE, PAGE_FILE) if (Path(folder) / name).exists()]
     if there and not overwrite:
         raise ValueError(
             f"{folder} has a comparison already ({', '.join(there)}): write to another folder, or "
@@ -55,7 +57,7 @@ def check_room(folder: str | os.PathLike, *, overwrite: bool) -> None:
 
 
 def write_followup(found: Followup, folder: str | os.PathLike) -> dict[str, Path]:
-    """Write followup.json and followup.csv, both or none.
+    """Write followup.json, followup.csv and followup.html, all or none.
 
     Lengths are in mm, volumes in mL. What is not known is null in the JSON file, which says why,
     and an empty cell in the table.
@@ -65,7 +67,7 @@ def write_followup(found: Followup, folder: str | os.PathLike) -> dict[str, Path
         folder: made if absent; files of an earlier comparison are replaced.
 
     Returns:
-        The files by their kind: "json", "csv".
+        The files by their kind: "json", "csv", "html".
 
     Raises:
         OSError: a file cannot be written.
@@ -73,6 +75,7 @@ def write_followup(found: Followup, folder: str | os.PathLike) -> dict[str, Path
     contents = {
         "json": (JSON_FILE, json.dumps(describe_followup(found), indent=2, allow_nan=False) + "\n"),
         "csv": (CSV_FILE, _format_csv(found)),
+        "html": (PAGE_FILE, format_page(found, day=date.today())),
     }
     places = {kind: Path(folder) / name for kind, (name, _) in contents.items()}
     with ExitStack() as until_all_are_written:
