@@ -40,7 +40,7 @@ OF_OTHER_TOOLS = {
         "no-python",
     ),  # python -m monai.bundle, torchrun
     *("logdir", "backend-store-uri", "raw", "filepath"),  # tensorboard, mlflow, gdcmconv, MONAI
-    *("check", "out", "epochs"),  # scripts
+    *("check", "out", "epochs", "data-binary"),  # scripts, curl
 }
 
 FENCE = re.compile(r"^```\w*\n(.*?)^```$", re.M | re.S)
@@ -212,7 +212,9 @@ def options() -> set[str]:
     """Long options of the command and of every verb, without the dashes."""
     group = typer.main.get_command(app)
     verbs = group.commands
-    commands = [group, *verbs.values(), *verbs["bundles"].commands.values()]
+    groups = [verb for verb in verbs.values() if hasattr(verb, "commands")]
+    below = [command for each in groups for command in each.commands.values()]
+    commands = [group, *verbs.values(), *below]
     named = [option for command in commands for p in command.params for option in p.opts]
     return {option[2:] for option in named if option.startswith("--")} | {"help"}
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
+
 import pytest
 
+from medseg.gateway import settings
 from medseg.gateway.config import is_loopback, read_settings
 
 SMALL = """
@@ -126,6 +130,19 @@ def test_plain_http_is_taken_to_this_machine_or_where_it_is_said(read):
         "[[rules]]", "allow_plain_http = true\n[[rules]]"
     )
     assert read(allowed).server.allow_plain_http
+
+
+def test_the_documentation_names_every_setting_and_its_examples_are_read(read, repository):
+    page = (repository / "docs" / "how-to" / "connect-a-pacs.md").read_text()
+    first, second = re.findall(r"^```toml\n(.*?)^```$", page, re.M | re.S)
+    assert read(first).server.user == "medseg"
+    assert read(first + second).peer.ae_title == "PACS"
+    kinds = (settings.Settings, settings.Server, settings.Rule, settings.Watch, settings.Retry)
+    kinds += (settings.Disk, settings.Health)
+    names = {each.name for kind in kinds for each in fields(kind)}
+    assert {name for name in names if f"`{name}`" not in page and f"[{name}]" not in page} == set()
+    sent = {each.name for kind in (settings.Listener, settings.Peer) for each in fields(kind)}
+    assert {name for name in sent if name not in page} == set()
 
 
 def test_a_missing_file_is_said(tmp_path):

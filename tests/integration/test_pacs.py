@@ -6,6 +6,7 @@ random moments; so is Orthanc.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -16,8 +17,16 @@ import pytest
 pytest.importorskip("dicomweb_client")
 
 from gateway.made_series import encode
-from gateway.orthanc import Orthanc, find_free_port, own_network, skip_without_orthanc
+from gateway.orthanc import (
+    PASSWORD,
+    USER,
+    Orthanc,
+    find_free_port,
+    own_network,
+    skip_without_orthanc,
+)
 from integration.pacs_commands import (
+    VARIABLE,
     count_results,
     list_lines,
     make_mr,
@@ -28,6 +37,7 @@ from integration.pacs_commands import (
     write_settings,
 )
 
+from medseg.datasets import phantom
 from medseg.gateway.state import State, open_state
 
 pytestmark = pytest.mark.pacs
@@ -260,3 +270,34 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(orthanc, small_disk, launch
     process.join(30)
     assert process.exitcode == 0
     assert list_files(tmp_path) == []
+
+
+def read_example(repository, kind):
+    page = (repository / "docs" / "how-to" / "connect-a-pacs.md").read_text()
+    return page.partition(f"```{kind}\n")[2].partition("```")[0]
+
+
+def test_the_example_of_the_documentation_works(tmp_path, repository):
+    stated = json.loads(read_example(repository, "json"))
+    folders = {key: str(tmp_path / stated[key]) for key in stated if "Directory" in key}
+    ports = {key: find_free_port() for key in ("HttpPort", "DicomPort")}
+    (user,) = stated["RegisteredUsers"]
+    assert user == USER
+    orthanc = Orthanc(
+        tmp_path, **{**stated, **folders, **ports, "RegisteredUsers": {user: PASSWORD}}
+    )
+    orthanc.http = ports["HttpPort"]
+    settings = read_example(repository, "toml").replace(":8042", f":{orthanc.http}")
+    settings = settings.replace("PACS_PASSWORD", VARIABLE)
+    (tmp_path / "gateway.toml").write_text(settings + "[keys]\npredictor = 'eager'\n")
+    orthanc.start()
+    try:
+        phantom.write("ct", tmp_path / "phantom", cases=1, seed=0)
+        orthanc.upload(sorted((tmp_path / "phantom" / "dicom").glob("*/*.dcm")))
+        assert run(tmp_path, "check") == 0
+        assert len((tmp_path / "stdout").read_text().splitlines()) == 4
+        assert run(tmp_path, "run", "--once") == 0
+        assert (tmp_path / "stdout").read_text() == "processed 1 series: 1 stored\n"
+        assert [len(orthanc.list_series(kind)) for kind in ("SEG", "SR")] == [1, 1]
+    finally:
+        orthanc.stop(kill=True)
