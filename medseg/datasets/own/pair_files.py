@@ -1,0 +1,221 @@
+"""Pair files: find which label belongs to which image, by the names of files and folders.
+
+Words that say what a file is, such as "images" or "seg", are taken out of its path. What is left
+names the case: of a label all of it, of an image all of it and behind that its channel, as in
+`t1/case7_flair` or nnU-Net's `case7_0001`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
+
+from medseg.base.text import shorten_list
+from medseg.base.walk import walk
+from medseg.ingest.formats import (
+    is_macos_copy,
+    is_picture_file,
+    is_volume_file,
+    select_volume_files,
+    strip_suffix,
+)
+
+_LABEL_WORDS = """
+    label labels labelstr labelsts labelsva lbl mask masks seg segs segm segmentation segmentations
+    dseg gt gts groundtruth truth annotation annotations annot roi rois manual target targets
+"""
+_IMAGE_WORDS = """
+    image images imagestr imagests imagesva img imgs scan scans volume volumes vol data raw input
+    inputs original originals
+"""
+LABEL_WORDS = frozenset(_LABEL_WORDS.split())
+IMAGE_WORDS = frozenset(_IMAGE_WORDS.split())
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The files of a case.
+
+    Attributes:
+        case: its name.
+        images: one for each channel, in the order of the names of these.
+        channels: what tells the images apart; ("",) for a single image.
+        label: None where none was found.
+    """
+
+    case: str
+    images: tuple[Path, ...]
+    channels: tuple[str, ...]
+    label: Path | None
+
+
+def pair_files(
+    root: Path, *, images: str | None = None, labels: str | None = None
+) -> tuple[list[Pair], list[str]]:
+    """Pair the volumes, or where there are none the pictures, below a folder.
+
+    Args:
+        root: the folder.
+        images: a pattern, such as "*/ct.nii.gz", that paths of images below `root` match; None
+            where names tell.
+        labels: likewise of labels.
+
+    Returns:
+        The cases, sorted by name, and what is wrong, a line for each fault: a label without an
+        image, two labels of one case, or a case without one of the channels.
+
+    Raises:
+        ValueError: there are no files, no labels among them, or nothing but labels.
+    """
+    files = _list_files(root)
+    if not files:
+        raise ValueError(
+            f"{root.absolute()} holds neither volumes nor pictures: give the folder of the images "
+            "and labels"
+        )
+    paths = {file: PurePosixPath(file.relative_to(root).as_posix()) for file in files}
+    shared = _count_shared_folders(paths.values())
+    found: dict[bool, dict[Path, Key]] = {True: {}, False: {}}
+    for file, path in paths.items():
+        words = _split(PurePosixPath(*path.parts[shared:]))
+        key = _drop_repeats(word for word in words if word not in LABEL_WORDS | IMAGE_WORDS)
+        is_label = _is_label(path, words, images=images, labels=labels)
+        if is_label or images is None or _matches(path, images):
+            found[is_label][file] = key
+    _check_kinds(root, found[False], found[True])
+    return _pair(found[False], found[True], root)
+
+
+def _list_files(root: Path) -> list[Path]:
+    below = [folder / name for folder, _, names in walk(root) for name in names]
+    shown = [p for p in below if not p.name.startswith(".") and not is_macos_copy(p)]
+    volumes = sorted(select_volume_files(p for p in shown if is_volume_file(p)))
+    return volumes or sorted(p for p in shown if is_picture_file(p))
+
+
+def _count_shared_folders(paths: Iterable[PurePosixPath]) -> int:
+    """How many folders all paths begin with: their names tell no file from another."""
+    folders = [path.parts[:-1] for path in paths]
+    return next(
+        (depth for depth, parts in enumerate(zip(*folders, strict=False)) if len(set(parts)) > 1),
+        min(map(len, folders)),
+    )
+
+
+def _split(path: PurePosixPath) -> list[str]:
+    """The words of a path in small letters; a word such as "mask12" is two, "t1ce" is one."""
+    text = "/".join((*path.parts[:-1], strip_suffix(path.name))).lower()
+    words: list[str] = []
+    for word in re.findall(r"[a-z0-9]+", text):
+        letters, digits = re.fullmatch(r"([a-z]*)(.*)", word).groups()  # type: ignore[union-attr]
+        is_known = letters in LABEL_WORDS | IMAGE_WORDS and digits.isdigit()
+        words += [letters, digits] if is_known else [word]
+    return words
+
+
+def _drop_repeats(words: Iterable[str]) -> Key:
+    """The words, each once: a folder often has the name of the case that its files have too."""
+    return tuple(dict.fromkeys(words))
+
+
+def _is_label(
+    path: PurePosixPath, words: Collection[str], *, images: str | None, labels: str | None
+) -> bool:
+    if labels is not None:
+        return _matches(path, labels)
+    if images is not None and _matches(path, images):
+        return False
+    return not LABEL_WORDS.isdisjoint(words)
+
+
+def _matches(path: PurePosixPath, pattern: str) -> bool:
+    return fnmatch(str(path), pattern) or fnmatch(path.name, pattern)
+
+
+def _check_kinds(root: Path, images: Iterable[Path], labels: Iterable[Path]) -> None:
+    if not labels:
+        some = shorten_list([file.name for file in images])
+        raise ValueError(
+            f"none of the files in {root.absolute()} is known for a label by its name ({some}): "
+            "pass a pattern that labels match, such as --labels '*_seg.nii.gz'"
+        )
+    if not images:
+        some = shorten_list([file.name for file in labels])
+        raise ValueError(
+            f"all files in {root.absolute()} are labels by their names ({some}): pass a pattern "
+            "that images match, such as --images '*_ct.nii.gz'"
+        )
+
+
+def _pair(
+    images: Mapping[Path, Key], labels: Mapping[Path, Key], root: Path
+) -> tuple[list[Pair], list[str]]:
+    """Give each image to the label with the longest key that its own key holds."""
+    if len(labels) > 1:
+        images_by_key, labels_by_key = _drop_shared(images), _drop_shared(labels)
+    else:  # words that all share may be the name of the only case
+        images_by_key, labels_by_key = dict(images), dict(labels)
+    labels_of = _group(labels_by_key)
+    channels_of: defaultdict[Key, dict[str, Path]] = defaultdict(dict)
+    faults, pairs = [], []
+    for file, key in images_by_key.items():
+        owner = _find_owner(key, labels_of)
+        channel = "" if owner is None else "_".join(word for word in key if word not in owner)
+        other = channels_of[key if owner is None else owner].setdefault(channel, file)
+        if other is not file:
+            two = f"{other.relative_to(root)} and {file.relative_to(root)}"
+            faults.append(f"{two} are the same image of one case by their names")
+    for key, channels in channels_of.items():
+        files = labels_of.get(key, [])
+        names = sorted(channels)
+        ordered = tuple(channels[name] for name in names)
+        case = _name(images[ordered[0]], labels[files[0]] if files else None)
+        if len(files) > 1:
+            listed = shorten_list([str(file.relative_to(root)) for file in files])
+            faults.append(f"case {case} has {len(files)} labels: {listed}")
+        pairs.append(Pair(case, ordered, tuple(names), files[0] if files else None))
+    for key, files in labels_of.items():
+        if key not in channels_of:
+            faults += [f"label {file.relative_to(root)} has no image" for file in files]
+    return sorted(pairs, key=lambda pair: pair.case), sorted([*faults, *_find_missing(pairs)])
+
+
+def _drop_shared(keys: Mapping[Path, Key]) -> dict[Path, Key]:
+    """The keys without the words that all have: they tell no case from another."""
+    shared = set.intersection(*map(set, keys.values()))
+    return {file: tuple(word for word in key if word not in shared) for file, key in keys.items()}
+
+
+def _group(keys: Mapping[Path, Key]) -> dict[Key, list[Path]]:
+    groups: defaultdict[Key, list[Path]] = defaultdict(list)
+    for file, key in keys.items():
+        groups[key].append(file)
+    return dict(groups)
+
+
+def _name(image: Key, label: Key | None) -> str:
+    """The name of a case: the words that its image and its label share."""
+    return "_".join(word for word in image if label is None or word in label) or "case"
+
+
+def _find_owner(key: Key, labels: Collection[Key]) -> Key | None:
+    within = set(key)
+    fitting = [label for label in labels if within.issuperset(label)]
+    return max(fitting, key=len, default=None)
+
+
+def _find_missing(pairs: Sequence[Pair]) -> list[str]:
+    """A line for each labelled case that lacks a channel which most others have."""
+    labelled = [pair for pair in pairs if pair.label is not None]
+    wanted = {name for pair in labelled for name in pair.channels}
+    return [
+        f"case {pair.case} has no image {' and '.join(sorted(wanted.difference(pair.channels)))}"
+        for pair in labelled
+        if wanted.difference(pair.channels) and len(wanted) > 1
+    ]

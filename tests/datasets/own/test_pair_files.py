@@ -1,0 +1,130 @@
+"""Tests of medseg.datasets.own.pair_files: the naming conventions of public and private sets."""
+
+import pytest
+
+from medseg.datasets.own.pair_files import pair_files
+
+
+def make(root, text):
+    """Make empty files of these names."""
+    for name in text.split():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return root
+
+
+def found(root, **options):
+    """case -> images and label, by name."""
+    pairs, faults = pair_files(root, **options)
+    assert faults == []
+    return {
+        pair.case: (
+            [str(p.relative_to(root)) for p in pair.images],
+            pair.label and str(pair.label.relative_to(root)),
+        )
+        for pair in pairs
+    }
+
+
+SINGLE = {
+    "two folders": "images/a.nii.gz labels/a.nii.gz images/b.nii.gz labels/b.nii.gz",
+    "MSD": "imagesTr/liver_1.nii.gz labelsTr/liver_1.nii.gz imagesTr/liver_10.nii.gz "
+    "labelsTr/liver_10.nii.gz",
+    "LiTS": "volume-1.nii segmentation-1.nii volume-11.nii segmentation-11.nii",
+    "side by side": "a.nii.gz a_seg.nii.gz b.nii.gz b_seg.nii.gz",
+    "mask first": "mask_a.nrrd image_a.nrrd mask_b.nrrd image_b.nrrd",
+    "a folder for each case": "p1/ct.nii.gz p1/mask.nii.gz p2/ct.nii.gz p2/mask.nii.gz",
+    "numbers without a space": "img001.png mask001.png img002.png mask002.png",
+    "both of one name, in upper case": "Images/IMG_1.mha Labels/IMG_1.mha Images/IMG_2.mha "
+    "Labels/IMG_2.mha",
+    "nnU-Net with one channel": "imagesTr/k_001_0000.nii.gz labelsTr/k_001.nii.gz "
+    "imagesTr/k_002_0000.nii.gz labelsTr/k_002.nii.gz",
+    "BIDS derivatives": "sub-01/anat/sub-01_T1w.nii.gz "
+    "derivatives/manual/sub-01/anat/sub-01_dseg.nii.gz sub-02/anat/sub-02_T1w.nii.gz "
+    "derivatives/manual/sub-02/anat/sub-02_dseg.nii.gz",
+    "below a folder of segmentation": "my_segmentation/images/a.nii my_segmentation/masks/a.nii "
+    "my_segmentation/images/b.nii my_segmentation/masks/b.nii",
+    "KiTS": "case_00000/imaging.nii.gz case_00000/segmentation.nii.gz case_00001/imaging.nii.gz "
+    "case_00001/segmentation.nii.gz",
+}
+
+
+@pytest.mark.parametrize("convention", SINGLE)
+def test_each_label_is_with_its_image(tmp_path, convention):
+    make(tmp_path, SINGLE[convention])
+    names = SINGLE[convention].split()
+    expected = {(image, label) for image, label in zip(names[::2], names[1::2], strict=True)}
+    if convention in ("mask first",):
+        expected = {(image, label) for label, image in expected}
+    assert {(images[0], label) for images, label in found(tmp_path).values()} == expected
+    assert all(len(images) == 1 for images, _ in found(tmp_path).values())
+
+
+def test_one_case_whose_name_begins_with_that_of_another_keeps_its_own_label(tmp_path):
+    make(tmp_path, "images/a.nii labels/a.nii images/a_2.nii labels/a_2.nii")
+    assert found(tmp_path) == {
+        "a": (["images/a.nii"], "labels/a.nii"),
+        "a_2": (["images/a_2.nii"], "labels/a_2.nii"),
+    }
+
+
+CHANNELS = {
+    "nnU-Net": "imagesTr/b_1_0001.nii.gz imagesTr/b_1_0000.nii.gz labelsTr/b_1.nii.gz",
+    "BraTS": "B1/B1_t1.nii B1/B1_flair.nii B1/B1_t1ce.nii B1/B1_t2.nii B1/B1_seg.nii",
+    "a folder for each channel": "ct/p1.nii pet/p1.nii masks/p1.nii",
+}
+
+
+@pytest.mark.parametrize("convention", CHANNELS)
+def test_images_of_one_label_are_its_channels_in_the_order_of_their_names(tmp_path, convention):
+    make(tmp_path, CHANNELS[convention])
+    (pair,), faults = pair_files(tmp_path)
+    assert faults == []
+    *images, label = CHANNELS[convention].split()
+    assert {str(p.relative_to(tmp_path)) for p in pair.images} == set(images)
+    assert str(pair.label.relative_to(tmp_path)) == label
+    assert list(pair.channels) == sorted(pair.channels)
+
+
+def test_an_image_without_a_label_is_a_case_that_has_none(tmp_path):
+    make(tmp_path, "images/a.nii labels/a.nii images/z.nii")
+    assert found(tmp_path)["z"] == (["images/z.nii"], None)
+
+
+def test_a_label_without_an_image_and_two_of_one_image_are_faults(tmp_path):
+    make(tmp_path, "images/a.nii labels/a.nii labels/q.nii images/c.nii seg/c.nii mask/c.nii")
+    _, faults = pair_files(tmp_path)
+    assert faults == [
+        "case c has 2 labels: mask/c.nii, seg/c.nii",
+        "label labels/q.nii has no image",
+    ]
+
+
+def test_a_case_without_a_channel_that_others_have_is_a_fault(tmp_path):
+    make(tmp_path, "a_t1.nii a_t2.nii a_seg.nii b_t1.nii b_seg.nii")
+    _, faults = pair_files(tmp_path)
+    assert faults == ["case b has no image t2"]
+
+
+def test_patterns_say_what_names_do_not(tmp_path):
+    make(tmp_path, "p1/ct.nii p1/liver.nii p2/ct.nii p2/liver.nii")
+    with pytest.raises(ValueError, match=r"known for a label .*--labels"):
+        pair_files(tmp_path)
+    assert found(tmp_path, images="*/ct.nii", labels="liver.nii") == {
+        "p1": (["p1/ct.nii"], "p1/liver.nii"),
+        "p2": (["p2/ct.nii"], "p2/liver.nii"),
+    }
+
+
+def test_nothing_but_labels_and_no_file_at_all_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="neither volumes nor pictures"):
+        pair_files(tmp_path)
+    make(tmp_path, "a_mask.nii b_mask.nii")
+    with pytest.raises(ValueError, match=r"all files .* are labels .*--images"):
+        pair_files(tmp_path)
+
+
+def test_hidden_files_and_pictures_beside_volumes_are_not_looked_at(tmp_path):
+    make(tmp_path, "images/a.nii labels/a.nii images/.b.nii images/._a.nii preview.png")
+    assert list(found(tmp_path)) == ["a"]
