@@ -30,7 +30,7 @@ RANKS = {
     **dict.fromkeys(("base", "geometry", "labels"), 0),
     **dict.fromkeys(("ingest", "transforms", "plausibility", "networks", "losses", "metrics"), 1),
     **dict.fromkeys(("datasets", "inference", "engines"), 2),
-    **dict.fromkeys(("evaluation", "export", "report"), 3),
+    **dict.fromkeys(("planning", "evaluation", "export", "report"), 3),
     **dict.fromkeys(("bundles", "gateway"), 4),
     "cli": 5,
 }

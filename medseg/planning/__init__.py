@@ -1,0 +1,1 @@
+"""Planning: look at a user's own data, and choose how a network is trained on it."""

@@ -1,0 +1,136 @@
+"""Fingerprint: what the cases of a dataset have in common, for a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from medseg.planning.case_facts import PERCENTILES, CaseFacts
+
+MIRRORED = 0.5
+"""A label whose mirror image lies more on another label than this part of what it does on itself
+is told from that label by its side alone."""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What the cases of a dataset have in common.
+
+    Attributes:
+        cases: how many.
+        dimensions: 3 for volumes, 2 for pictures.
+        channels: of each image.
+        is_ct: whether most of the images are CT.
+        shape: median voxels to the right, to the front and to the head; rows and columns.
+        smallest_shape: smallest along each axis.
+        spacing_mm: median of the voxels along the same axes.
+        coarse_mm: the tenth percentile along the axis of the coarsest voxels; 0 for pictures.
+        spacing_varies: whether spacing differs between cases by more than 1 %.
+        values: every label value, background included.
+        shares: label value -> mean share of the foreground voxels.
+        present: label value -> in how many cases it is.
+        smallest_mm: label value -> the edge of a cube of its median volume, in mm; in pixels for
+            pictures.
+        foreground: percentiles 0.5, 50 and 99.5 of the image within labels.
+        foreground_mean: likewise the mean, and the standard deviation.
+        one_sided_axes: axes along which a label is told from another by its side.
+    """
+
+    cases: int
+    dimensions: int
+    channels: int
+    is_ct: bool
+    shape: tuple[int, ...]
+    smallest_shape: tuple[int, ...]
+    spacing_mm: tuple[float, ...]
+    coarse_mm: float
+    spacing_varies: bool
+    values: tuple[int, ...]
+    shares: dict[int, float]
+    present: dict[int, int]
+    smallest_mm: dict[int, float]
+    foreground: tuple[float, float, float]
+    foreground_mean: float
+    foreground_sd: float
+    one_sided_axes: tuple[int, ...]
+
+
+def make_fingerprint(facts: Sequence[CaseFacts]) -> Fingerprint:
+    """Put the facts of all cases together.
+
+    Raises:
+        ValueError: no cases, cases of different dimensions or channels, or no label in any.
+    """
+    if not facts:
+        raise ValueError("no case can be used: mend the faults above")
+    dimensions, channels = _find_kind(facts)
+    values = sorted({value for one in facts for value in one.counts} | {0})
+    if values == [0]:
+        raise ValueError("no label map holds anything but background: check the labels")
+    spacing = np.array([one.spacing_mm for one in facts])
+    shape = np.array([one.shape for one in facts])
+    median = np.median(spacing, axis=0)
+    coarse = int(median.argmax())
+    tenth = round(float(np.percentile(spacing[:, coarse], 10)), 4)
+    pooled = np.concatenate([one.foreground for one in facts])
+    low, middle, high = (float(v) for v in np.percentile(pooled, PERCENTILES))
+    foreground = {value: _collect(facts, value) for value in values if value}
+    total = sum(sum(counts) for counts in foreground.values())
+    return Fingerprint(
+        cases=len(facts),
+        dimensions=dimensions,
+        channels=channels,
+        is_ct=sum(one.is_ct for one in facts) * 2 > len(facts),
+        shape=tuple(int(n) for n in np.median(shape, axis=0).round()),
+        smallest_shape=tuple(int(n) for n in shape.min(axis=0)),
+        spacing_mm=tuple(round(float(v), 4) for v in median),
+        coarse_mm=tenth if dimensions == 3 else 0.0,
+        spacing_varies=bool((np.ptp(spacing, axis=0) > 0.01 * median).any()),
+        values=tuple(values),
+        shares={value: sum(counts) / total for value, counts in foreground.items()},
+        present={value: len(counts) for value, counts in foreground.items()},
+        smallest_mm={
+            value: float(np.median(counts) * np.prod(median)) ** (1 / dimensions)
+            for value, counts in foreground.items()
+        },
+        foreground=(low, middle, high),
+        foreground_mean=float(pooled.mean()),
+        foreground_sd=float(pooled.std()),
+        one_sided_axes=tuple(a for a in range(dimensions) if _is_one_sided(facts, values, a)),
+    )
+
+
+def _find_kind(facts: Sequence[CaseFacts]) -> tuple[int, int]:
+    """Dimensions and channels, which all cases share."""
+    first: dict[tuple[int, int], str] = {}
+    for one in facts:
+        first.setdefault((len(one.shape), one.channels), one.case)
+    if len(first) > 1:
+        described = ", ".join(
+            f"{case} has {d} axes, {c} channels" for (d, c), case in first.items()
+        )
+        raise ValueError(f"the cases are of different kinds: {described}: give those of one kind")
+    return next(iter(first))
+
+
+def _collect(facts: Sequence[CaseFacts], value: int) -> list[int]:
+    """The voxels of a label in each case that has it."""
+    return [one.counts[value] for one in facts if one.counts.get(value)]
+
+
+def _is_one_sided(facts: Sequence[CaseFacts], values: Sequence[int], axis: int) -> bool:
+    """Whether mirrored along an axis a label lies where another one does."""
+    maps = {}
+    for value in values:
+        found = [one.places[value] for one in facts if value in one.places]
+        if found:
+            maps[value] = np.mean(found, axis=0)
+    for value, place in maps.items():
+        mirrored = np.flip(place, axis)
+        own = float(np.minimum(mirrored, place).sum())
+        others = [np.minimum(mirrored, other).sum() for v, other in maps.items() if v != value]
+        if others and float(max(others)) > MIRRORED * max(own, 1e-9):
+            return True
+    return False

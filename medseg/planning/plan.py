@@ -1,0 +1,250 @@
+"""Plan: choose how a network is trained on a dataset, each choice with its rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Literal
+
+import numpy as np
+
+from medseg.planning.fingerprint import Fingerprint
+
+Preset = Literal["small", "medium", "large"]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a network and its patches are.
+
+    Attributes:
+        first_channels: of the finest level.
+        most_channels: of any level.
+        patch_voxels: of a 3D patch, at most.
+        patch_pixels: of a 2D patch, at most.
+        batch_pixels: of a batch of 2D patches, at most.
+        steps: of the optimiser, in a whole training.
+    """
+
+    first_channels: int
+    most_channels: int
+    patch_voxels: int
+    patch_pixels: int
+    batch_pixels: int
+    steps: int
+
+
+SIZES: Mapping[Preset, Size] = {
+    "small": Size(16, 128, 90_000, 128**2, 8 * 128**2, 1_500),
+    "medium": Size(32, 256, 96**3, 256**2, 8 * 256**2, 25_000),
+    "large": Size(32, 320, 128**3, 512**2, 12 * 512**2, 250_000),
+}
+"""small is for a CPU and minutes, medium for a GPU of 8 GiB and hours, large for one of 24 GiB and
+what nnU-Net spends."""
+
+COARSE = 3.0
+"""Voxels so many times longer along one axis than along the others are anisotropic, as nnU-Net has
+it; the target spacing along that axis is then the tenth percentile, not the median."""
+
+FEWEST_AT_BOTTOM = 4
+"""Voxels along each axis at the deepest level, at least, as nnU-Net has it."""
+
+MOST_LEVELS = 6
+FEWEST_CASES = 3
+FEWEST_FOR_BATCH_NORM = 8
+TEST_SHARE = 0.2
+FOLDS = 5
+MOST_EPOCHS = 1_000
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A key of the task file, its value, and the rule that led to it."""
+
+    key: str
+    value: Any
+    why: str
+
+
+def make_plan(found: Fingerprint, *, preset: Preset = "small") -> list[Choice]:
+    """Choose the keys of a task for a dataset.
+
+    Args:
+        found: what its cases have in common.
+        preset: see `SIZES`.
+
+    Raises:
+        ValueError: there are fewer than 3 cases.
+    """
+    if found.cases < FEWEST_CASES:
+        raise ValueError(
+            f"{found.cases} cases cannot be split for training, validation and test: give "
+            f"{FEWEST_CASES} or more"
+        )
+    size = SIZES[preset]
+    is_volume = found.dimensions == 3
+    spacing = choose_spacing(found) if is_volume else found.spacing_mm
+    shape = [
+        max(round(n * before / after), 1)
+        for n, before, after in zip(found.shape, found.spacing_mm, spacing, strict=True)
+    ]
+    most = size.patch_voxels if is_volume else size.patch_pixels
+    patch, strides, kernels = choose_patch(shape, spacing, most=most)
+    channels = [min(size.first_channels * 2**k, size.most_channels) for k in range(len(kernels))]
+    batch = 2 if is_volume else max(min(size.batch_pixels // prod(patch), found.cases), 2)
+    return [
+        *_choose_layers(found),
+        *(_choose_values(found) if is_volume else ()),
+        *([_explain_spacing(found, spacing)] if found.spacing_varies else ()),
+        *_explain_patch(patch, strides, kernels, shape, most),
+        Choice("channels", channels, f"doubled at each level, at most {size.most_channels}"),
+        *_choose_norm(found, batch),
+        *_choose_training(found, size, batch),
+        *_choose_augmentation(found),
+    ]
+
+
+def choose_spacing(found: Fingerprint) -> tuple[float, ...]:
+    """The voxels that the network sees, in mm.
+
+    The median of the cases; along an axis whose voxels are `COARSE` times longer than the others,
+    the tenth percentile, so that slices of most cases are not thinned out.
+
+    Source: Isensee et al. 2021, "nnU-Net", Methods, resampling.
+    """
+    spacing = list(found.spacing_mm)
+    coarse = int(np.argmax(spacing))
+    others = [mm for axis, mm in enumerate(spacing) if axis != coarse]
+    if spacing[coarse] > COARSE * max(others):
+        spacing[coarse] = max(found.coarse_mm, max(others))
+    return tuple(round(mm, 3) for mm in spacing)
+
+
+def choose_patch(
+    shape: Sequence[int], spacing_mm: Sequence[float], *, most: int
+) -> tuple[list[int], list[list[int]], list[list[int]]]:
+    """Patch, strides and kernels of a network for images of a shape.
+
+    The patch begins as the whole image. While it has more voxels than `most`, the axis that is
+    longest in mm is shortened; each is rounded up to what the levels divide. A level is added while
+    one of the axes that it would
+    halve keeps `FEWEST_AT_BOTTOM` voxels; an axis whose voxels are twice as long as the shortest is
+    not halved, and the kernel is 1 along it, until those of the others have become as long.
+
+    Args:
+        shape: voxels of the images at the target spacing.
+        spacing_mm: the target spacing.
+        most: voxels of a patch.
+
+    Returns:
+        Voxels per axis; and for each level below the first its stride per axis, and for each level
+        its kernel per axis.
+
+    Source: Isensee et al. 2021, "nnU-Net", Methods, patch size and network topology.
+    """
+    patch = [int(n) for n in shape]
+    while True:
+        strides, kernels = _choose_levels(patch, spacing_mm)
+        total = [int(t) for t in np.prod(strides, axis=0)] if strides else [1] * len(patch)
+        rounded = [-(-n // t) * t for n, t in zip(patch, total, strict=True)]
+        if prod(rounded) <= most:
+            return rounded, strides, kernels
+        lengths = [n * mm for n, mm in zip(patch, spacing_mm, strict=True)]
+        longest = int(np.argmax(lengths))
+        patch[longest] = max(min(rounded[longest] - total[longest], patch[longest] - 1), 1)
+
+
+def _choose_levels(
+    shape: Sequence[int], spacing_mm: Sequence[float]
+) -> tuple[list[list[int]], list[list[int]]]:
+    sizes, spacing = [float(n) for n in shape], [float(mm) for mm in spacing_mm]
+    strides: list[list[int]] = []
+    kernels: list[list[int]] = []
+    while len(kernels) < MOST_LEVELS:
+        fine = min(spacing)
+        near = [mm < 2 * fine for mm in spacing]
+        kernels.append([3 if is_near else 1 for is_near in near])
+        halved = [n >= 2 * FEWEST_AT_BOTTOM and ok for n, ok in zip(sizes, near, strict=True)]
+        if not any(halved) or len(kernels) == MOST_LEVELS:
+            break
+        strides.append([2 if h else 1 for h in halved])
+        sizes = [n / 2 if h else n for n, h in zip(sizes, halved, strict=True)]
+        spacing = [mm * 2 if h else mm for mm, h in zip(spacing, halved, strict=True)]
+    return strides, kernels
+
+
+def _choose_layers(found: Fingerprint) -> list[Choice]:
+    kind = "ct" if found.is_ct else "mr"
+    if found.dimensions == 2:
+        layers = ["picture", "2d", "patches", *(["colour"] if found.channels == 3 else [])]
+        why = f"pictures with {found.channels} channel{'s' * (found.channels > 1)}"
+    else:
+        layers = [kind, "3d", "volume", *(["resample"] if found.spacing_varies else []), "patches"]
+        why = "volumes" + (", with voxels of different size" if found.spacing_varies else "")
+    return [Choice("_layers_", layers, why)]
+
+
+def _choose_values(found: Fingerprint) -> list[Choice]:
+    if not found.is_ct:
+        return []
+    low, _, high = found.foreground
+    why = "0.5 and 99.5 percentile of the voxels within labels"
+    return [Choice("window_hu", [round(low), max(round(high), round(low) + 1)], why)]
+
+
+def _explain_spacing(found: Fingerprint, spacing: Sequence[float]) -> Choice:
+    is_thinned = list(spacing) != [round(mm, 3) for mm in found.spacing_mm]
+    more = f"; the tenth percentile along the axis that is {COARSE:g} times coarser" * is_thinned
+    return Choice("spacing_mm", list(spacing), f"median of the cases{more}")
+
+
+def _explain_patch(
+    patch: Sequence[int],
+    strides: Sequence[Sequence[int]],
+    kernels: Sequence[Sequence[int]],
+    shape: Sequence[int],
+    most: int,
+) -> list[Choice]:
+    whole = "x".join(map(str, shape))
+    why = f"of images of {whole}, at most {most} voxels, shortened where it is longest in mm"
+    choices = [Choice("image_size", list(patch), why)]
+    if any(set(step) != {2} for step in strides):
+        rule = f"an axis is halved while it has {2 * FEWEST_AT_BOTTOM} voxels and is not coarser"
+        choices.append(Choice("strides", [list(step) for step in strides], rule))
+    if any(set(kernel) != {3} for kernel in kernels):
+        rule = "1 along an axis whose voxels are twice as long as the shortest"
+        choices.append(Choice("kernel_size", [list(kernel) for kernel in kernels], rule))
+    return choices
+
+
+def _choose_norm(found: Fingerprint, batch: int) -> list[Choice]:
+    if found.dimensions == 2 and batch >= FEWEST_FOR_BATCH_NORM:
+        return [Choice("norm", "batch", f"pictures, {batch} at a time")]
+    return [Choice("norm", ["instance", {"affine": True}], "few patches at a time")]
+
+
+def _choose_training(found: Fingerprint, size: Size, batch: int) -> list[Choice]:
+    training = max(round(found.cases * (1 - TEST_SHARE) * (1 - 1 / FOLDS)), 1)
+    patches = 2
+    steps = max(training // batch, 1)
+    epochs = min(max(round(size.steps / steps), 1), MOST_EPOCHS)
+    return [
+        Choice("batch_size", batch, "2 volumes" if found.dimensions == 3 else "as many as fit"),
+        Choice("patches_per_volume", patches, "one around a label, one anywhere"),
+        Choice("max_epochs", epochs, f"{size.steps} steps of {steps} an epoch, {training} cases"),
+        Choice("learning_rate", 0.003, "rises and falls once, to this"),
+        Choice("lr_schedule", "one_cycle", "the whole training is one rise and fall"),
+        Choice("head_weights", "decaying", "the deepest head, which predicts, leads"),
+        Choice("val_interval", max(epochs // 5, 1), "five times, since it takes as long as steps"),
+        Choice("patience", None, "the schedule ends the training"),
+    ]
+
+
+def _choose_augmentation(found: Fingerprint) -> list[Choice]:
+    axes = found.one_sided_axes
+    if axes:
+        names = ("left and right", "front and back", "head and feet")
+        sides = " and ".join(names[a] if found.dimensions == 3 else f"axis {a}" for a in axes)
+        return [Choice("flip_prob", 0.0, f"mirrored, a label lies where another does: {sides}")]
+    return [Choice("flip_prob", 0.5, "mirrored, each label lies on itself")]

@@ -1,0 +1,54 @@
+"""Task: the task file of a plan, from which a bundle is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from medseg.planning.plan import Choice
+
+OF_ALL: Mapping[str, Any] = {
+    "affine_prob": 0.3,
+    "rotate_rad": 0.2,
+    "scale_range": 0.15,
+    "overlap": 0.5,
+    "num_workers": 1,
+    "surface_tolerance": 1.0,
+    "case_group": None,
+}
+"""Keys that the plan does not choose, with the values of the bundles that come with medseg."""
+
+
+def make_task(
+    name: str,
+    choices: Sequence[Choice],
+    *,
+    classes: Mapping[str, Sequence[int]],
+    values: Sequence[int],
+    dataset_dir: str,
+) -> dict[str, Any]:
+    """The content of a task file.
+
+    Args:
+        name: of the bundle.
+        choices: see `make_plan`.
+        classes: class name -> label values that it gathers.
+        values: every value that a label map may have.
+        dataset_dir: folder of the datalist.
+    """
+    chosen = {choice.key: choice.value for choice in choices}
+    layers = chosen.pop("_layers_")
+    is_volume = "volume" in layers
+    reading = {"read_values": "$medseg.datasets.prepared.read_declared_values"}
+    return {
+        "_layers_": layers,
+        "name": name,
+        "dataset_dir": dataset_dir,
+        "read_cases": "$medseg.datasets.prepared.list_cases",
+        **(reading if is_volume else {}),
+        "label_values": list(values),
+        "classes": {label: list(each) for label, each in classes.items()},
+        **OF_ALL,
+        "surface_unit": "mm" if is_volume else "pixel",
+        **chosen,
+    }

@@ -1,0 +1,90 @@
+"""Tests of medseg.planning.case_facts."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+from PIL import Image
+
+from medseg.datasets.own.pair_files import Pair
+from medseg.planning.case_facts import THUMBNAIL, measure_case
+
+
+def save(path, array, affine):
+    image = nib.Nifti1Image(array, affine)
+    image.header.set_xyzt_units("mm")
+    nib.save(image, path)
+    return path
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """An image of 6x8x10 voxels of 1x2x3 mm whose first axis points to the left."""
+
+    def make(image=None, label=None, affine=None):
+        affine = np.diag([-1.0, 2.0, 3.0, 1.0]) if affine is None else affine
+        values = np.arange(480).reshape(6, 8, 10).astype(np.int16)
+        mask = np.zeros((6, 8, 10), np.uint8)
+        mask[0, :, :] = 1
+        mask[5, :4, :] = 2
+        return Pair(
+            "c",
+            (save(tmp_path / "c.nii.gz", values if image is None else image, affine),),
+            ("",),
+            save(tmp_path / "c_seg.nii.gz", mask if label is None else label, affine),
+        )
+
+    return make
+
+
+def test_shape_and_spacing_are_those_along_the_axes_of_the_patient(pair):
+    facts = measure_case(pair())
+    assert facts.shape == (6, 8, 10)
+    assert facts.spacing_mm == pytest.approx((1, 2, 3))
+    turned = np.array([[0, 0, 3.0, 0], [1, 0, 0, 0], [0, 2, 0, 0], [0, 0, 0, 1]])
+    facts = measure_case(pair(affine=turned))
+    assert facts.shape == (10, 6, 8)
+    assert facts.spacing_mm == pytest.approx((3, 1, 2))
+
+
+def test_labels_are_counted_and_the_values_within_are_sampled(pair):
+    facts = measure_case(pair())
+    assert facts.counts == {0: 480 - 80 - 40, 1: 80, 2: 40}
+    inside = [*range(80), *range(400, 440)]
+    np.testing.assert_array_equal(np.sort(facts.foreground), inside)
+
+
+def test_places_are_on_a_coarse_grid_with_the_right_of_the_patient_last(pair):
+    facts = measure_case(pair())
+    assert facts.places[1].shape == (THUMBNAIL,) * 3
+    assert facts.places[1][-1].mean() > 0.9  # label 1 has the lowest index, which is on the right
+    assert facts.places[1][0].max() == 0
+
+
+def test_a_picture_has_pixels_and_its_channels(tmp_path):
+    colour = np.zeros((5, 7, 3), np.uint8)
+    colour[..., 0] = 200
+    Image.fromarray(colour).save(tmp_path / "a.png")
+    Image.fromarray(np.eye(5, 7, dtype=np.uint8)).save(tmp_path / "a_mask.png")
+    facts = measure_case(Pair("a", (tmp_path / "a.png",), ("",), tmp_path / "a_mask.png"))
+    assert (facts.shape, facts.channels, facts.counts) == ((5, 7), 3, {0: 30, 1: 5})
+
+
+@pytest.mark.parametrize(
+    ("label", "fault"),
+    [
+        (np.zeros((6, 8, 9), np.uint8), "different grids"),
+        (np.full((6, 8, 10), 0.5, np.float32), "no whole numbers"),
+        (np.full((6, 8, 10), 300, np.int16), "values go from 0 to 255"),
+    ],
+)
+def test_a_faulty_label_is_one_line_that_names_the_case(pair, label, fault):
+    with pytest.raises(ValueError, match=rf"case c: .*{fault}") as caught:
+        measure_case(pair(label=label))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_is_one_line_that_names_the_case(pair):
+    broken = pair()
+    broken.images[0].write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"case c: .*c\.nii\.gz"):
+        measure_case(broken)

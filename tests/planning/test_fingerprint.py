@@ -1,0 +1,88 @@
+"""Tests of medseg.planning.fingerprint."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from medseg.planning.case_facts import THUMBNAIL, CaseFacts
+from medseg.planning.fingerprint import make_fingerprint
+
+SIDE = THUMBNAIL
+
+
+def place(axis, part):
+    """A label that fills a part, from 0 to 1, of an axis."""
+    grid = np.zeros((SIDE,) * 3, np.float32)
+    first, last = (round(p * SIDE) for p in part)
+    np.moveaxis(grid, axis, 0)[first:last] = 1
+    return grid
+
+
+def facts(case="a", **changes):
+    made = CaseFacts(
+        case=case,
+        shape=(10, 20, 30),
+        spacing_mm=(1.0, 1.0, 4.0),
+        channels=1,
+        counts={0: 5000, 1: 750, 2: 250},
+        foreground=np.arange(201, dtype=np.float32),
+        places={1: place(1, (0, 0.4)), 2: place(1, (0.6, 1))},
+    )
+    return replace(made, **changes)
+
+
+def test_medians_shares_and_percentiles_are_those_of_all_cases():
+    found = make_fingerprint(
+        [facts("a"), facts("b", shape=(12, 20, 30)), facts("c", shape=(30, 10, 30))]
+    )
+    assert (found.cases, found.dimensions, found.shape) == (3, 3, (12, 20, 30))
+    assert found.smallest_shape == (10, 10, 30)
+    assert found.shares == {1: 0.75, 2: 0.25}
+    assert found.foreground == pytest.approx((1, 100, 199))
+    assert found.foreground_mean == pytest.approx(100)
+    assert found.smallest_mm[2] == pytest.approx((250 * 4) ** (1 / 3))
+    assert not found.spacing_varies
+
+
+def test_spacing_that_differs_by_more_than_a_hundredth_varies():
+    assert make_fingerprint([facts(), facts("b", spacing_mm=(1.0, 1.0, 4.1))]).spacing_varies
+    same = make_fingerprint([facts(), facts("b", spacing_mm=(1.0, 1.0, 4.02))])
+    assert not same.spacing_varies
+
+
+def test_the_coarse_axis_has_its_tenth_percentile():
+    cases = [facts(str(mm), spacing_mm=(1.0, 1.0, float(mm))) for mm in range(1, 12)]
+    assert make_fingerprint(cases).coarse_mm == pytest.approx(2)
+
+
+def test_a_label_that_is_told_by_its_side_makes_the_axis_one_sided():
+    assert make_fingerprint([facts()]).one_sided_axes == (1,)
+    core = place(0, (0.4, 0.6))
+    middle = {1: core, 2: 1 - core}
+    assert make_fingerprint([facts(places=middle)]).one_sided_axes == ()
+
+
+def test_a_single_label_is_never_one_sided():
+    single = facts(counts={0: 10, 1: 5}, places={1: place(0, (0, 0.3))})
+    assert make_fingerprint([single]).one_sided_axes == ()
+
+
+def test_in_how_many_cases_a_label_is_counts():
+    found = make_fingerprint([facts(), facts("b", counts={0: 10, 1: 4})])
+    assert found.present == {1: 2, 2: 1}
+    assert found.values == (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("cases", "words"),
+    [
+        ([], "no case can be used"),
+        ([facts(), facts("b", shape=(3, 4), spacing_mm=(1, 1))], "b has 2 axes"),
+        ([facts(), facts("b", channels=3)], "different kinds"),
+        ([facts(counts={0: 5}, places={})], "nothing but background|anything but background"),
+    ],
+)
+def test_cases_that_make_no_dataset_are_refused(cases, words):
+    with pytest.raises(ValueError, match=words):
+        make_fingerprint(cases)

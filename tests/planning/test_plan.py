@@ -1,0 +1,143 @@
+"""Tests of medseg.planning.plan: numbers that follow from the rules on paper."""
+
+from dataclasses import replace
+from itertools import pairwise
+from math import prod
+
+import numpy as np
+import pytest
+
+from medseg.planning.fingerprint import Fingerprint
+from medseg.planning.plan import FEWEST_AT_BOTTOM, SIZES, choose_patch, choose_spacing, make_plan
+
+FOUND = Fingerprint(
+    cases=260,
+    dimensions=3,
+    channels=1,
+    is_ct=False,
+    shape=(36, 50, 37),
+    smallest_shape=(31, 40, 24),
+    spacing_mm=(1.0, 1.0, 1.0),
+    coarse_mm=1.0,
+    spacing_varies=False,
+    values=(0, 1, 2),
+    shares={1: 0.5, 2: 0.5},
+    present={1: 260, 2: 260},
+    smallest_mm={1: 12.0, 2: 12.0},
+    foreground=(30.0, 300.0, 900.0),
+    foreground_mean=300.0,
+    foreground_sd=100.0,
+    one_sided_axes=(1,),
+)
+
+
+def plan(found=FOUND, **options):
+    return {choice.key: choice.value for choice in make_plan(found, **options)}
+
+
+def test_the_hippocampus_has_the_patch_that_holds_its_median_image():
+    made = plan()
+    assert made["image_size"] == [40, 56, 40]
+    assert made["channels"] == [16, 32, 64, 128]
+    assert made["_layers_"] == ["mr", "3d", "volume", "patches"]
+    assert "strides" not in made
+    assert "spacing_mm" not in made
+
+
+def test_every_choice_says_why():
+    assert all(choice.why for choice in make_plan(FOUND))
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing"),
+    [
+        ((36, 50, 37), (1, 1, 1)),
+        ((512, 512, 100), (0.8, 0.8, 5)),
+        ((512, 512, 1000), (0.7, 0.7, 0.7)),
+        ((320, 320, 20), (0.6, 0.6, 3.6)),
+        ((400, 300), (1, 1)),
+        ((3, 3, 3), (1, 1, 1)),
+        ((500, 600, 1), (1, 1, 5)),
+    ],
+)
+@pytest.mark.parametrize("most", [500, 90_000, 96**3])
+def test_a_patch_fits_the_budget_and_its_levels(shape, spacing, most):
+    patch, strides, kernels = choose_patch(shape, spacing, most=most)
+    total = np.prod(strides, axis=0) if strides else np.ones(len(shape))
+    assert prod(patch) <= most
+    assert len(kernels) == len(strides) + 1
+    for n, stride, whole in zip(patch, total, shape, strict=True):
+        assert n % stride == 0
+        assert stride == 1 or n // stride >= FEWEST_AT_BOTTOM
+        assert n < whole + stride
+
+
+def test_a_coarse_axis_is_neither_halved_nor_convolved_until_the_others_are_as_coarse():
+    _, strides, kernels = choose_patch((512, 512, 64), (1, 1, 4), most=10**9)
+    assert strides[:3] == [[2, 2, 1], [2, 2, 1], [2, 2, 2]]
+    assert kernels[:3] == [[3, 3, 1], [3, 3, 1], [3, 3, 3]]
+
+
+def test_the_target_spacing_is_the_median_and_along_a_coarse_axis_the_tenth_percentile():
+    assert choose_spacing(FOUND) == (1.0, 1.0, 1.0)
+    coarse = replace(FOUND, spacing_mm=(0.8, 0.8, 5.0), coarse_mm=2.5)
+    assert choose_spacing(coarse) == (0.8, 0.8, 2.5)
+    finer = replace(FOUND, spacing_mm=(0.8, 0.8, 5.0), coarse_mm=0.5)
+    assert choose_spacing(finer) == (0.8, 0.8, 0.8)
+    nearly = replace(FOUND, spacing_mm=(0.8, 0.8, 2.0), coarse_mm=1.0)
+    assert choose_spacing(nearly) == (0.8, 0.8, 2.0)
+
+
+def test_a_ct_is_windowed_by_the_values_within_labels():
+    made = plan(replace(FOUND, is_ct=True, foreground=(-17.4, 40.0, 201.2)))
+    assert made["window_hu"] == [-17, 201]
+    assert made["_layers_"][0] == "ct"
+
+
+def test_voxels_of_different_size_are_resampled():
+    made = plan(replace(FOUND, spacing_varies=True))
+    assert "resample" in made["_layers_"]
+    assert made["spacing_mm"] == [1.0, 1.0, 1.0]
+
+
+def test_flips_are_for_labels_that_are_not_told_by_their_side():
+    assert plan()["flip_prob"] == 0
+    assert plan(replace(FOUND, one_sided_axes=()))["flip_prob"] == 0.5
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_are_planned_in_2d(channels):
+    made = plan(
+        replace(
+            FOUND,
+            dimensions=2,
+            channels=channels,
+            shape=(600, 400),
+            smallest_shape=(100, 100),
+            spacing_mm=(1.0, 1.0),
+            one_sided_axes=(),
+        )
+    )
+    assert made["image_size"] == [128, 128]
+    assert made["batch_size"] == 8
+    assert made["norm"] == "batch"
+    assert ("colour" in made["_layers_"]) == (channels == 3)
+
+
+def test_a_larger_preset_has_more_of_everything():
+    big = replace(FOUND, shape=(400, 400, 300))
+    sizes = [plan(big, preset=preset) for preset in SIZES]
+    for smaller, larger in pairwise(sizes):
+        assert prod(larger["image_size"]) > prod(smaller["image_size"])
+        assert larger["channels"][-1] >= smaller["channels"][-1]
+        assert larger["max_epochs"] > smaller["max_epochs"]
+
+
+def test_the_epochs_make_the_steps_of_the_preset():
+    training = round(260 * 0.8 * 0.8)
+    assert plan()["max_epochs"] == round(SIZES["small"].steps / (training // 2))
+
+
+def test_too_few_cases_are_refused():
+    with pytest.raises(ValueError, match="2 cases cannot be split"):
+        make_plan(replace(FOUND, cases=2))
