@@ -145,17 +145,36 @@ def render(name: str, bundles_dir: str | Path = "bundles") -> dict[Path, str]:
             f"no bundle {name!r} in {bundles_dir}: name one of {', '.join(known)}"
         )
     layers, configs = Path(bundles_dir) / "layers", Path(bundles_dir) / name / "configs"
-    task_file = layers / "tasks" / f"{name}.json"
-    task = json.loads(task_file.read_text())
+    return render_task(layers / "tasks" / f"{name}.json", layers=layers, configs=configs)
+
+
+def render_task(task_file: Path, *, layers: Path, configs: Path) -> dict[Path, str]:
+    """Every built file of the bundle of a task file, with the text that its layers give.
+
+    Args:
+        task_file: names the layers, and has the choices of the task.
+        layers: folder of the layers.
+        configs: folder of the built files.
+
+    Raises:
+        ValueError: the task names no layers, or one that is not there.
+    """
+    try:
+        task = json.loads(task_file.read_text())
+    except ValueError as error:
+        raise ValueError(f"{task_file} is no JSON ({error}): correct it") from error
     files = {configs / "logging.conf": (layers / "logging.conf").read_text()}
     built: dict[Path, dict[str, Any]] = {}
-    for workflow, stack in _list_layers_per_workflow(task, task_file).items():
-        sources = [*(f"{layer}.json" for layer in stack), f"tasks/{name}.json"]
-        config = merge_layers([layers / source for source in sources], workflow)
+    for workflow, stack in _list_layers_per_workflow(task, task_file, layers).items():
+        sources = [layers / f"{layer}.json" for layer in stack]
+        config = merge_layers([*sources, task_file], workflow)
         config = _order_keys(keep_used(config, (*ALWAYS, *WORKFLOWS[workflow])), task)
         if CHOICES in find_references(config):
             config[CHOICES] = {key: f"@{key}" for key in list_choices(config)}
-        note = _GENERATED.format(layers=", ".join(f"layers/{source}" for source in sources))
+        named = [f"layers/{source.name}" for source in sources]
+        is_of_layers = task_file.parent == layers / "tasks"
+        named.append(f"layers/tasks/{task_file.name}" if is_of_layers else task_file.name)
+        note = _GENERATED.format(layers=", ".join(named))
         built[configs / f"{workflow}.json"] = {"_generated_": note, **config}
     overlay = dict(read_section(layers / "train.json", OVERLAY))
     imports = _list_imports([*built.values(), overlay])
@@ -178,12 +197,14 @@ def format_config(config: Mapping[str, Any]) -> str:
     return _write_short_lists_inline(json.dumps(config, indent=4)) + "\n"
 
 
-def _list_layers_per_workflow(task: Mapping[str, Any], file: Path) -> dict[str, list[str]]:
+def _list_layers_per_workflow(
+    task: Mapping[str, Any], file: Path, layers: Path
+) -> dict[str, list[str]]:
     """The layers of every workflow: those of all tasks, then those that the task names."""
     named = task.get("_layers_")
     own: Mapping[str, Any] = dict.fromkeys(WORKFLOWS, named)
     own = named if isinstance(named, Mapping) else own
-    known = sorted({path.stem for path in file.parent.parent.glob("*.json")})
+    known = sorted({path.stem for path in layers.glob("*.json")})
     for workflow in WORKFLOWS:
         if not isinstance(own.get(workflow), list):
             raise ValueError(f"{file} names no layers for {workflow}: list some in _layers_")

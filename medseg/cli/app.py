@@ -27,6 +27,7 @@ from medseg.cli.bundles import bundles_app
 from medseg.cli.data_verbs import download, inspect, phantom, prepare
 from medseg.cli.errors import DONE, SOME_FAILED
 from medseg.cli.gateway_verbs import gateway_app
+from medseg.cli.new_verb import new
 from medseg.cli.output import Json, say, say_json, say_where_possible
 from medseg.cli.report_verb import report
 from medseg.cli.usage import BAD_ARGUMENTS, PlainCommand, PlainGroup
@@ -92,7 +93,7 @@ _OVERRIDES: dict[str, Any] = {
 _TAKE_OVERRIDES = {"train", "evaluate", "segment", "prune", "export", "prepare"}
 _VERBS: dict[str, tuple[Callable[..., None], ...]] = {
     "Data": (phantom, download, prepare),
-    "Train": (train, evaluate, prune),
+    "Train": (new, train, evaluate, prune),
     "Use": (segment, report, export),
     "Look": (inspect, doctor),
 }

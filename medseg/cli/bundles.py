@@ -133,16 +133,18 @@ def build_bundles(
     bundles_dir: BundlesDir = Path("bundles"),
     json: Json = False,
 ) -> None:
-    """Build the configs of bundles from their layers.
+    """Build the configs of bundles from their layers, or of your own from their task.json.
 
     Example: [cyan]medseg bundles build liver[/]
     """
     from medseg.bundles import build
+    from medseg.bundles.own.write_bundle import TASK_FILE, build_own
 
     with one_line_errors(also=say_error_as_json(json)):
         written = {}
         for name in names or build.list_names(bundles_dir):
-            paths = build.build(name, bundles_dir)
+            is_own = (bundles_dir / name / TASK_FILE).is_file()
+            paths = build_own(bundles_dir / name) if is_own else build.build(name, bundles_dir)
             written[name] = [str(path.absolute()) for path in paths]
             if not json:
                 for path in paths:

@@ -179,8 +179,8 @@ def inspect(
 
     require_output()
     with one_line_errors(also=partial(_say_error, path) if json else None):
-        from medseg.cli import series_table
-        from medseg.cli.inspect_document import make_document
+        from medseg.cli.documents import series_table
+        from medseg.cli.documents.inspect_document import make_document
         from medseg.cli.nothing_found import refuse_nothing_found
         from medseg.ingest import inspect_files
 
@@ -208,7 +208,7 @@ def _say_error(path: Path, message: str) -> None:
     """The document of `inspect --json` where there is nothing to list."""
     import json
 
-    from medseg.cli.inspect_document import make_fault_document
+    from medseg.cli.documents.inspect_document import make_fault_document
 
     say_lines(json.dumps(make_fault_document(message, path), indent=2))
 

@@ -138,7 +138,7 @@ def _write_json(line: str, words: Sequence[str]) -> None:
     """What stands for the document of a verb with `--json`."""
     import json
 
-    from medseg.cli.inspect_document import make_fault_document
+    from medseg.cli.documents.inspect_document import make_fault_document
 
     is_inspect = words[:1] == ["inspect"]
     document = make_fault_document(line, None) if is_inspect else {"error": line}

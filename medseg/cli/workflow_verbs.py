@@ -14,11 +14,11 @@ import typer
 
 from medseg.base.console_streams import require_log, require_output
 from medseg.base.interrupts import set_remedy
+from medseg.cli.documents.run_document import ReportedCases, list_changes, make_run_document
 from medseg.cli.errors import one_line_errors
 from medseg.cli.numbers import NumberOption, WholeOption
 from medseg.cli.output import Json, say, say_error_as_json, say_json
 from medseg.cli.paths import PathOption, PathTextArgument, refuse_override
-from medseg.cli.run_document import ReportedCases, list_changes, make_run_document
 from medseg.cli.usage import LIST_KEYS, list_option_names
 
 _PLANNING = "planning"  # whose answer is the log, on the standard error

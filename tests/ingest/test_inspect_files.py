@@ -14,8 +14,8 @@ import pytest
 from ingest.dicom_writer import OBLIQUE, SAGITTAL, make_enhanced, make_series, ramp, write_series
 from pydicom.uid import SegmentationStorage
 
-from medseg.cli.inspect_document import JSON_SCHEMA, make_document
-from medseg.cli.series_table import format_findings
+from medseg.cli.documents.inspect_document import JSON_SCHEMA, make_document
+from medseg.cli.documents.series_table import format_findings
 from medseg.ingest import IngestError, Reason, Verdict, inspect, load
 from medseg.ingest.dicom.pixels import stored_planes as pixels
 from medseg.ingest.dicom.sample_checks.stated_bits import MOST_SLICES

@@ -1,4 +1,4 @@
-"""Tests of medseg.cli.run_document: what a workflow made, for a program."""
+"""Tests of medseg.cli.documents.run_document: what a workflow made, for a program."""
 
 import json
 import logging
@@ -7,7 +7,7 @@ import pytest
 from cli.commands import run_medseg
 from monai.bundle import scripts
 
-from medseg.cli.run_document import ReportedCases, make_run_document
+from medseg.cli.documents.run_document import ReportedCases, make_run_document
 from medseg.inference import CasesFailedError
 from medseg.inference.cases.report import DONE, FAILED, PLANNED, report_case
 

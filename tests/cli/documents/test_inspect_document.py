@@ -1,4 +1,4 @@
-"""Tests of medseg.cli.inspect_document: `inspect --json` is one document, whatever goes wrong."""
+"""Tests of medseg.cli.documents.inspect_document: one document, whatever goes wrong."""
 
 import json
 import subprocess
@@ -59,7 +59,7 @@ def test_an_interrupt_before_the_verb_begins_is_a_document_too(place, monkeypatc
 def test_a_fault_is_a_document_without_any_import_of_ingest():
     """An interrupt while pydicom is imported leaves modules that are half there."""
     code = "import sys; sys.modules['medseg.ingest'] = None\n"
-    code += "from medseg.cli.inspect_document import *"
+    code += "from medseg.cli.documents.inspect_document import *"
     print_it = "print(make_fault_document('interrupted', 'a'))"
     ended = subprocess.run([sys.executable, "-c", f"{code}; {print_it}"], capture_output=True)
     assert b"'error': 'interrupted'" in ended.stdout

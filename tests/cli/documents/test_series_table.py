@@ -1,4 +1,4 @@
-"""Tests of medseg.cli.series_table: rows for people, with UIDs that can be told apart."""
+"""Tests of medseg.cli.documents.series_table: rows for people, with UIDs that can be told apart."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ingest.dicom_writer import compress_series, make_series, write_series
 from pydicom.uid import RLELossless
 from rich.console import Console
 
-from medseg.cli.series_table import format_findings, make_table
+from medseg.cli.documents.series_table import format_findings, make_table
 from medseg.ingest import inspect
 
 

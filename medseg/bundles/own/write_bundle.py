@@ -1,0 +1,166 @@
+"""Write bundle: a complete bundle for a task of one's own, without weights."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from medseg.base.files import whole
+from medseg.base.scratch import make_scratch_folder
+from medseg.bundles import build
+from medseg.bundles.bundle import METADATA, move_into_place, name_values, refuse_existing
+from medseg.bundles.catalogue.locate import find_shipped_folder
+from medseg.transforms import count_logit_channels
+
+TASK_FILE = "task.json"
+"""The file in a bundle from which `medseg bundles build` makes its configs again."""
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+_SCHEMA = (
+    "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/"
+    "meta_schema_20240725.json"
+)
+_PACKAGES = ("medseg", "pytorch-ignite", "nibabel", "pydicom", "SimpleITK", "tensorboard")
+_LICENCE = """No licence has been chosen for this bundle yet: put its text here before you pass the
+bundle on. Weights are bound by the terms of the data that they were trained on, see
+docs/data_license.txt.
+"""
+_DATA_LICENCE = """Write here under which terms the data may be used that this bundle is trained on.
+"""
+_CARD = """# {name}
+
+A bundle made by `medseg new` for data of one's own. Research only; not a medical device.
+
+```bash
+medseg train -b {name}
+medseg segment IMAGE -b {name} -o masks
+```
+
+`task.json` has the choices of this task, plan.html says why. Change them there and run
+`medseg bundles build {name}`; the files in `configs/` are built from it.
+"""
+
+
+def check_new(parent: Path, name: str) -> None:
+    """Refuse a name that cannot be that of a new bundle in a folder.
+
+    Raises:
+        FileExistsError: the bundle exists.
+        ValueError: it is no name of a bundle.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"{name!r} cannot be the name of a bundle: begin with a letter, and use letters, "
+            "digits and _"
+        )
+    refuse_existing(parent / name)
+
+
+def write_bundle(folder: Path, task: Mapping[str, Any]) -> Path:
+    """Write a bundle for a task; it appears whole, or not at all.
+
+    Args:
+        folder: of the new bundle; its name is the task's.
+        task: the content of the task file.
+
+    Raises:
+        FileExistsError: `folder` exists.
+        FileNotFoundError: medseg was installed without layers.
+        ValueError: the name is no name of a bundle, or the task names a layer that is not there.
+    """
+    check_new(folder.parent, folder.name)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with make_scratch_folder(folder.parent) as scratch:
+        made = scratch / folder.name
+        (made / "configs").mkdir(parents=True)
+        (made / "docs").mkdir()
+        (made / TASK_FILE).write_text(build.format_config(task))
+        _write_configs(made)
+        (made / METADATA).write_text(build.format_config(_describe(made, task)))
+        (made / "LICENSE").write_text(_LICENCE)
+        (made / "docs" / "data_license.txt").write_text(_DATA_LICENCE)
+        (made / "docs" / "README.md").write_text(_CARD.format(name=folder.name))
+        build.write_flat_names(made)
+        move_into_place(made, folder)
+    return folder
+
+
+def build_own(folder: Path) -> list[Path]:
+    """Build the configs of a bundle again from its own task file.
+
+    Returns:
+        The files that changed.
+
+    Raises:
+        ValueError: the task file is damaged, or names a layer that is not there.
+    """
+    return [*_write_configs(folder), *build.write_flat_names(folder)]
+
+
+def _write_configs(folder: Path) -> list[Path]:
+    changed = []
+    configs = folder / "configs"
+    rendered = build.render_task(folder / TASK_FILE, layers=_find_layers(), configs=configs)
+    for path, text in rendered.items():
+        if not path.exists() or path.read_text() != text:
+            with whole(path) as partial:
+                partial.write_text(text)
+            changed.append(path)
+    return changed
+
+
+def _find_layers() -> Path:
+    shipped = find_shipped_folder()
+    if shipped is None or not (shipped / "layers").is_dir():
+        raise FileNotFoundError("medseg was installed without bundles/layers: install it again")
+    return shipped / "layers"
+
+
+def _describe(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata of a bundle that has no weights yet."""
+    config = json.loads((folder / "configs" / "inference.json").read_text())
+    name, classes = str(task["name"]), list(task["classes"])
+    is_volume = "volume" in task["_layers_"]
+    labels = ", ".join(f"{value} {label}" for value, label in name_values(classes).items())
+    tensor = {"type": "image", "dtype": "float32", "spatial_shape": config["image_size"]}
+    image = {
+        **{**tensor, "format": "magnitude", "modality": config["modality"]},
+        **{"num_channels": config.get("in_channels", 1), "value_range": [0, 1]},
+        **{"is_patch_data": True, "channel_def": {"0": "image"}},
+    }
+    outputs = {
+        **{
+            **tensor,
+            "format": "segmentation",
+            "num_channels": count_logit_channels(task["classes"]),
+        },
+        **{"value_range": [], "is_patch_data": True, "channel_def": name_values(classes)},
+    }
+    return {
+        "schema": _SCHEMA,
+        "version": "0.1.0",
+        "changelog": {"0.1.0": "made by medseg new, not trained yet"},
+        "monai_version": version("monai"),
+        "pytorch_version": version("torch").partition("+")[0],
+        "numpy_version": version("numpy"),
+        "required_packages_version": {package: version(package) for package in _PACKAGES},
+        "supported_apps": {},
+        "name": f"Segmentation of {name}",
+        "task": f"Segmentation of {', '.join(classes)}",
+        "description": f"A network of the UNet++ family for {name}, planned by medseg new.",
+        "authors": "unknown",
+        "copyright": "unknown",
+        "data_source": "unknown",
+        "data_type": "nifti, to segment also DICOM series" if is_volume else "png",
+        "image_classes": f"one image, {config['modality']}",
+        "label_classes": labels,
+        "pred_classes": labels,
+        "intended_use": "Research only. Not a medical device, and not for diagnosis.",
+        "references": [],
+        "network_data_format": {"inputs": {"image": image}, "outputs": {"pred": outputs}},
+    }

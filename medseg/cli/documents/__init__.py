@@ -1,0 +1,1 @@
+"""Documents: what the verbs print for people and programs."""

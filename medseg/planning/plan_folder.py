@@ -1,0 +1,147 @@
+"""Plan folder: look at a folder of images and labels, and plan a training on them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medseg.base.text import count_noun
+from medseg.datasets import prepared
+from medseg.datasets.own.class_names import choose_classes
+from medseg.datasets.own.pair_files import Pair, pair_files
+from medseg.planning.case_facts import CaseFacts, measure_case
+from medseg.planning.fingerprint import Fingerprint, make_fingerprint
+from medseg.planning.plan import TEST_SHARE, Choice, Preset, make_plan
+from medseg.planning.task import make_task
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PlannedFolder:
+    """What was found in a folder of images and labels, and planned for it.
+
+    Attributes:
+        name: of the bundle.
+        items: the cases, as a datalist has them, with absolute paths.
+        found: what the cases have in common.
+        choices: what was chosen, and why.
+        classes: class name -> label values.
+        datalist_dir: folder of the datalist.
+    """
+
+    name: str
+    items: Sequence[Mapping[str, str]]
+    found: Fingerprint
+    choices: Sequence[Choice]
+    classes: Mapping[str, Sequence[int]]
+    datalist_dir: Path
+
+    @property
+    def task(self) -> dict[str, Any]:
+        """The content of the task file."""
+        return make_task(
+            self.name,
+            self.choices,
+            classes=self.classes,
+            values=self.found.values,
+            dataset_dir=self.datalist_dir.as_posix(),
+        )
+
+    def write_datalist(self, *, seed: int = 0) -> Path:
+        """Write the list of the cases, a fifth of the patients held out for testing.
+
+        Raises as `medseg.datasets.prepared.write`.
+        """
+        prepared.write(
+            *(self.datalist_dir, self.name, self.items),
+            test_share=TEST_SHARE,
+            label_values=self.found.values,
+            seed=seed,
+        )
+        return self.datalist_dir / prepared.FILE
+
+
+def plan_folder(
+    name: str,
+    data: Path,
+    *,
+    lists: Path = Path("data"),
+    images: str | None = None,
+    labels: str | None = None,
+    classes: Mapping[str, Sequence[int]] | None = None,
+    patients: str | None = None,
+    preset: Preset = "small",
+) -> PlannedFolder:
+    """Check the cases of a folder, and plan a training on them; nothing is written.
+
+    Args:
+        name: of the bundle.
+        data: the folder of images and labels, see `pair_files`.
+        lists: folder of the datalists.
+        images: a pattern of the paths of images; likewise `labels`.
+        classes: class name -> label values that it gathers; None for the names that dataset.json
+            gives, or else for each value a class.
+        patients: a regular expression whose first group, found in the name of a case, is its
+            patient; None where each case is of another patient.
+        preset: size of network and training, see `medseg.planning.plan.SIZES`.
+
+    Raises:
+        FileNotFoundError: `data` does not exist.
+        ValueError: there are no cases, or cases are faulty, each of which was logged.
+    """
+    if not os.path.isdir(data):
+        raise FileNotFoundError(f"no folder {data.absolute()}: give that of images and labels")
+    pairs, faults = pair_files(data, images=images, labels=labels)
+    labelled = [pair for pair in pairs if pair.label is not None]
+    items = [_list_item(pair, patients) for pair in labelled]
+    found = make_fingerprint(_measure(labelled, faults))
+    chosen = choose_classes(data, name, found.values) if classes is None else dict(classes)
+    choices = make_plan(found, preset=preset)
+    return PlannedFolder(name, items, found, choices, chosen, lists / name)
+
+
+def _measure(pairs: Sequence[Pair], faults: Sequence[str]) -> list[CaseFacts]:
+    """The facts of all cases; all faults are logged before one of them is raised."""
+    found, all_faults = [], list(faults)
+    for pair in pairs:
+        if len(pair.images) > 1:
+            all_faults.append(
+                f"case {pair.case} has {len(pair.images)} images "
+                f"({', '.join(file.name for file in pair.images)}), and a case is one image here: "
+                "name that with --images"
+            )
+            continue
+        try:
+            found.append(measure_case(pair))
+        except ValueError as fault:
+            all_faults.append(str(fault))
+    if all_faults:
+        for line in all_faults:
+            logger.warning("%s", line)
+        raise ValueError(
+            f"{count_noun(len(all_faults), 'fault')} in the data, listed above: mend them, or take "
+            "these cases out of the folder"
+        )
+    return found
+
+
+def _list_item(pair: Pair, patients: str | None) -> dict[str, str]:
+    """An entry of the datalist, with the absolute paths of its files."""
+    patient = pair.case
+    if patients is not None:
+        match = re.search(patients, pair.case)
+        if match is None or not match.groups():
+            raise ValueError(
+                f"--patients {patients} finds no group in the name of case {pair.case}: write the "
+                "part that is the patient in brackets, such as '(p[0-9]+)_'"
+            )
+        patient = match[1]
+    label = pair.label or Path()
+    paths = {"image": str(pair.images[0].absolute()), "label": str(label.absolute())}
+    return {"case": pair.case, "patient": patient, **paths}

@@ -1,0 +1,64 @@
+"""Tests of medseg.bundles.own.write_bundle."""
+
+import json
+
+import pytest
+from planning.test_plan import FOUND
+
+from medseg.bundles.check import find_faults
+from medseg.bundles.own.write_bundle import TASK_FILE, build_own, check_new, write_bundle
+from medseg.planning.plan import make_plan
+from medseg.planning.task import make_task
+
+
+@pytest.fixture
+def task():
+    return make_task(
+        "kidney",
+        make_plan(FOUND),
+        classes={"left": [1], "right": [2]},
+        values=FOUND.values,
+        dataset_dir="data/kidney",
+    )
+
+
+def test_the_bundle_is_complete_by_the_specification_of_monai(tmp_path, task):
+    folder = write_bundle(tmp_path / "bundles" / "kidney", task)
+    assert find_faults(str(folder)) == []
+    config = json.loads((folder / "train.json").read_text())
+    assert config["image_size"] == [40, 56, 40]
+    assert config["learning_rate"] == 0.003
+
+
+def test_a_change_of_the_task_file_reaches_the_configs_when_it_is_built_again(tmp_path, task):
+    folder = write_bundle(tmp_path / "kidney", task)
+    assert build_own(folder) == []
+    (folder / TASK_FILE).write_text(json.dumps({**task, "max_epochs": 7}))
+    assert {path.name for path in build_own(folder)} == {"train.json"}
+    assert json.loads((folder / "train.json").read_text())["max_epochs"] == 7
+
+
+def test_a_folder_that_is_there_is_kept(tmp_path, task):
+    (tmp_path / "kidney").mkdir()
+    with pytest.raises(FileExistsError):
+        write_bundle(tmp_path / "kidney", task)
+    assert list((tmp_path / "kidney").iterdir()) == []
+
+
+def test_nothing_is_left_where_the_task_names_an_unknown_layer(tmp_path, task):
+    with pytest.raises(ValueError, match="names the layer 'xyz'"):
+        write_bundle(tmp_path / "kidney", {**task, "_layers_": ["xyz"]})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_task_file_is_named(tmp_path, task):
+    folder = write_bundle(tmp_path / "kidney", task)
+    (folder / TASK_FILE).write_text("{")
+    with pytest.raises(ValueError, match=r"task\.json is no JSON"):
+        build_own(folder)
+
+
+@pytest.mark.parametrize("name", ["", "1a", "a-b", "a/b", "..", "a b"])
+def test_a_name_that_cannot_be_a_bundle_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match="cannot be the name of a bundle"):
+        check_new(tmp_path, name)

@@ -1,0 +1,54 @@
+"""Tests of medseg.datasets.own.class_names."""
+
+import json
+
+import pytest
+
+from medseg.datasets.own.class_names import choose_classes, parse_classes
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({"0": "background", "1": "liver", "2": "tumour"}, {"liver": [1], "tumour": [2]}),
+        ({"background": 0, "left kidney": 1}, {"left_kidney": [1]}),
+        (
+            {"background": 0, "whole": [1, 2], "core": 2, "ignore": 3},
+            {"whole": [1, 2], "core": [2]},
+        ),
+    ],
+)
+def test_names_are_those_of_dataset_json(tmp_path, labels, expected):
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}))
+    assert choose_classes(tmp_path, "x", [0, 1, 2, 3]) == expected
+
+
+def test_without_names_each_value_is_a_class_and_a_single_one_is_called_as_the_bundle(tmp_path):
+    assert choose_classes(tmp_path, "kidney", [0, 7]) == {"kidney": [7]}
+    assert choose_classes(tmp_path, "x", [0, 1, 3]) == {"label_1": [1], "label_3": [3]}
+
+
+def test_names_of_values_that_do_not_occur_are_left_out(tmp_path):
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"1": "a", "9": "b"}}))
+    assert choose_classes(tmp_path, "x", [0, 1]) == {"a": [1]}
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"labels": {"a": "b"}}'])
+def test_a_damaged_file_is_refused(tmp_path, text):
+    (tmp_path / "dataset.json").write_text(text)
+    with pytest.raises(ValueError, match="names no labels"):
+        choose_classes(tmp_path, "x", [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("{'a': [1, 2], 'b': 3}", {"a": [1, 2], "b": [3]}), ("{'a': (1,)}", {"a": [1]})],
+)
+def test_classes_are_read_as_written(text, found):
+    assert parse_classes(text) == found
+
+
+@pytest.mark.parametrize("text", ["", "a", "[1]", "{'a': 'b'}", "__import__('os')"])
+def test_classes_that_are_no_dictionary_are_refused(text):
+    with pytest.raises((ValueError, TypeError), match=r"class|dictionary"):
+        parse_classes(text)

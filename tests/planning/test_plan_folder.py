@@ -1,0 +1,87 @@
+"""Tests of medseg.planning.plan_folder."""
+
+import logging
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from medseg.datasets import prepared
+from medseg.planning.plan_folder import plan_folder
+
+
+def write_case(root, name, *, label=None, seed=0):
+    random = np.random.default_rng([seed, len(name), ord(name[-1])])
+    image = random.integers(0, 1000, (12, 14, 10)).astype(np.int16)
+    mask = np.zeros(image.shape, np.uint8)
+    mask[3:8, 4:9, 2:7] = 1
+    for folder, array in (("images", image), ("labels", mask if label is None else label)):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        made = nib.Nifti1Image(array, np.diag([1, 1, 2, 1.0]))
+        made.header.set_xyzt_units("mm")
+        nib.save(made, root / folder / f"{name}.nii.gz")
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    for number in range(6):
+        write_case(tmp_path / "scans", f"p{number // 2}_{number}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "scans"
+
+
+def test_a_folder_becomes_a_task_and_a_list_of_its_cases(data):
+    planned = plan_folder("kidney", data)
+    assert planned.classes == {"kidney": [1]}
+    assert planned.found.cases == 6
+    assert planned.task["dataset_dir"] == "data/kidney"
+    assert planned.task["image_size"] == [12, 14, 10]
+    assert planned.write_datalist().as_posix() == "data/kidney/datalist.json"
+    cases = [
+        case
+        for section in ("training", "validation", "test")
+        for case in prepared.list_cases("data/kidney", section, folds=2)
+    ]
+    assert len(cases) == 6
+    assert {case["image"] for case in cases} == {
+        str(data / "images" / f"p{n // 2}_{n}.nii.gz") for n in range(6)
+    }
+
+
+def test_cases_of_one_patient_stay_together(data):
+    plan_folder("kidney", data, patients="(p[0-9]+)_").write_datalist()
+    sections = [
+        {case["patient"] for case in prepared.list_cases("data/kidney", section, folds=2)}
+        for section in ("training", "validation", "test")
+    ]
+    assert sorted(name for names in sections for name in names) == ["p0", "p1", "p2"]
+
+
+def test_a_pattern_that_finds_no_patient_is_refused(data, tmp_path):
+    with pytest.raises(ValueError, match=r"--patients x\+ finds no group"):
+        plan_folder("kidney", data, patients="x+")
+    assert not (tmp_path / "bundles").exists()
+
+
+def test_all_faults_are_told_at_once_and_nothing_is_written(data, tmp_path, caplog):
+    write_case(data, "q1", label=np.full((12, 14, 10), 0.5, np.float32))
+    write_case(data, "q2", label=np.zeros((12, 14, 9), np.uint8))
+    (data / "labels" / "r.nii.gz").write_bytes((data / "labels" / "q1.nii.gz").read_bytes())
+    with (
+        caplog.at_level(logging.WARNING),
+        pytest.raises(ValueError, match="3 faults in the data"),
+    ):
+        plan_folder("kidney", data)
+    assert "case q1: its label holds values that are no whole numbers" in caplog.text
+    assert "case q2: image and label lie on different grids" in caplog.text
+    assert "has no image" in caplog.text
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["scans"]
+
+
+def test_several_images_of_a_case_are_a_fault(data, caplog):
+    for file in list((data / "images").iterdir()):
+        other = file.with_name(file.name.replace(".nii.gz", "_t2.nii.gz"))
+        other.write_bytes(file.read_bytes())
+    with pytest.raises(ValueError, match="6 faults"):
+        plan_folder("kidney", data)
+    assert "a case is one image here: name that with --images" in caplog.text
