@@ -45,8 +45,8 @@ def new(
 ) -> None:
     """Make a bundle for your own images and labels: check them, plan, and write it.
 
-    Nothing is trained yet, which train -b NAME does, and the images stay where they are. The bundle's task.json has every
-    choice; change it and run [cyan]medseg bundles build NAME[/].
+    Nothing is trained yet, which train -b NAME does, and the images stay where they are. The
+    bundle's task.json has every choice; change it and run [cyan]medseg bundles build NAME[/].
 
     Example: [cyan]medseg new kidney --data my_scans[/]
     """
