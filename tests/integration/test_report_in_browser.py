@@ -544,3 +544,72 @@ def test_slices_are_counted_as_in_the_file(tab, tmp_path, name):
     ]
     told = tab.evaluate("document.getElementById('numbers').textContent")
     assert sorted(expected) == sorted(told.removeprefix("Slices of the file: ").split(", "))
+
+
+ODD = {
+    "one slice": ((48, 40, 1), "int16", np.eye(4)),
+    "one voxel": ((1, 1, 1), "int16", np.eye(4)),
+    "a few thick slices": ((40, 40, 3), "int16", np.diag([-1.0, -1.0, 12.0, 1.0])),
+    "constant": ((20, 20, 20), "constant", np.eye(4)),
+    "tiny values": ((20, 20, 20), "tiny", np.eye(4)),
+    "large values": ((20, 20, 20), "large", np.eye(4)),
+    "sheared": (
+        (20, 20, 20),
+        "int16",
+        np.array([[1, 0.4, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]),
+    ),
+    "far away": (
+        (20, 20, 20),
+        "int16",
+        np.array([[1, 0, 0, 900], [0, 1, 0, -800], [0, 0, 1, 1500], [0, 0, 0, 1]]),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        *((name, "HU") for name in ODD),
+        *((name, "") for name in ("constant", "tiny values", "large values")),
+    ],
+)
+def test_an_odd_volume_is_shown_without_a_complaint(tab, tmp_path, name, unit):
+    shape, kind, affine = ODD[name]
+    ramp = np.arange(np.prod(shape), dtype=float).reshape(shape)
+    image = {
+        "int16": (ramp % 400).astype(np.int16),
+        "constant": np.full(shape, 7.5),
+        "tiny": ramp * 1e-9,
+        "large": ramp * 1e6 - 3e9,
+    }[kind]
+    mask = (np.indices(shape).sum(axis=0) % 3 > 0).astype(np.uint8)
+    path = tmp_path / "odd_report.html"
+    write(path, affine=np.asarray(affine, float), image=image, mask=mask, unit=unit)
+    open_page(tab, path)
+    tab.evaluate("viewer.setCrosshair(false)")
+    assert look(tab, "#slices").max() > 60
+    assert tab.list_complaints() == []
+    for field in ("width", "level"):
+        assert np.isfinite(float(tab.evaluate(f"document.getElementById('{field}').value")))
+
+
+def test_sixty_structures_are_shown_and_switched(tab, tmp_path):
+    mask = np.zeros(SHAPE, np.uint8)
+    mask.reshape(-1)[: 61 * 600] = np.repeat(np.arange(61, dtype=np.uint8), 600)
+    path = tmp_path / "many_report.html"
+    write(path, mask=mask, classes=[f"structure {k}" for k in range(60)])
+    open_page(tab, path)
+    tab.evaluate("document.querySelector('[data-view=axial]').click(); viewer.setCrosshair(false)")
+    assert is_coloured(look(tab, "#slices")).mean() > 0.05
+    tab.evaluate("document.getElementById('no-labels').click()")
+    assert is_coloured(look(tab, "#slices")).mean() < 0.002
+    tab.evaluate("document.getElementById('all-labels').click()")
+    assert is_coloured(look(tab, "#slices")).mean() > 0.05
+    assert tab.list_complaints() == []
+
+
+def test_lost_graphics_leave_the_picture(tab, page):
+    open_page(tab, page[0])
+    tab.evaluate("viewer.slices.gl.getExtension('WEBGL_lose_context').loseContext()")
+    tab.wait_for("document.documentElement.dataset.ready === 'picture'")
+    assert tab.evaluate("document.querySelector('.preview').checkVisibility()")

@@ -296,9 +296,18 @@ function connect(viewer) {
   else viewer.tell();
 }
 
+/** Let the picture stand for the viewer, and say why. */
+function fallBack(reason) {
+  const failed = document.getElementById("failed");
+  document.getElementById("viewer").hidden = true;
+  document.documentElement.classList.remove("viewing");
+  failed.textContent = `The viewer cannot be shown here (${reason}): the picture stands for it.`;
+  failed.hidden = false;
+  document.documentElement.dataset.ready = "picture";
+}
+
 async function start() {
-  const [waiting, failed, section] = ["waiting", "failed", "viewer"].map((id) =>
-    document.getElementById(id));
+  const [waiting, section] = ["waiting", "viewer"].map((id) => document.getElementById(id));
   const root = document.documentElement;
   try {
     if (!document.createElement("canvas").getContext("webgl2")) {
@@ -313,13 +322,12 @@ async function start() {
     await viewer.load();
     connect(viewer);
     window.viewer = viewer;
+    for (const canvas of document.querySelectorAll(".pane canvas")) {
+      canvas.addEventListener("webglcontextlost", () => fallBack("the graphics were reset"));
+    }
     root.dataset.ready = "viewer";
   } catch (error) {
-    section.hidden = true;
-    root.classList.remove("viewing");
-    failed.textContent = `The viewer cannot be shown here (${error.message}): the picture stands for it.`;
-    failed.hidden = false;
-    root.dataset.ready = "picture";
+    fallBack(error.message);
   }
   waiting.hidden = true;
 }
