@@ -9,6 +9,10 @@ import numpy as np
 
 from medseg.planning.case_facts import PERCENTILES, CaseFacts
 
+MOST_VALUES = {2: 40, 3: 130}
+"""By dimensions; of more values none is taken for a label. TotalSegmentator has 117 classes in
+volumes, Cityscapes 35 in pictures, where masks that were once JPEG have 80 values and more."""
+
 MIRRORED = 0.5
 """A label whose mirror image lies more on another label than this part of what it does on itself
 is told from that label by its side alone."""
@@ -61,7 +65,8 @@ def make_fingerprint(facts: Sequence[CaseFacts]) -> Fingerprint:
     """Put the facts of all cases together.
 
     Raises:
-        ValueError: no cases, cases of different dimensions or channels, or no label in any.
+        ValueError: no cases, cases of different dimensions or channels, no label in any, or more
+            values than `MOST_VALUES`.
     """
     if not facts:
         raise ValueError("no case can be used: mend the faults above")
@@ -69,6 +74,12 @@ def make_fingerprint(facts: Sequence[CaseFacts]) -> Fingerprint:
     values = sorted({value for one in facts for value in one.counts} | {0})
     if values == [0]:
         raise ValueError("no label map holds anything but background: check the labels")
+    if len(values) > MOST_VALUES[dimensions]:
+        raise ValueError(
+            f"the labels hold {len(values)} different values, from {values[0]} to {values[-1]}: "
+            "lossy pictures such as JPEG, or images in the place of labels; store masks as PNG "
+            "with a value for each class"
+        )
     spacing = np.array([one.spacing_mm for one in facts])
     shape = np.array([one.shape for one in facts])
     median = np.median(spacing, axis=0)

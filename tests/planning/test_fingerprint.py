@@ -80,6 +80,7 @@ def test_in_how_many_cases_a_label_is_counts():
         ([], "no case can be used"),
         ([facts(), facts("b", shape=(3, 4), spacing_mm=(1, 1))], "b has 2 axes"),
         ([facts(), facts("b", channels=3)], "different kinds"),
+        ([facts(counts=dict.fromkeys(range(200), 5))], "200 different values"),
         ([facts(counts={0: 5}, places={})], "nothing but background|anything but background"),
     ],
 )

@@ -83,8 +83,9 @@ def pair_files(
     shared = _count_shared_folders(paths.values())
     found: dict[bool, dict[Path, Key]] = {True: {}, False: {}}
     for file, path in paths.items():
-        words = _split(PurePosixPath(*path.parts[shared:]))
-        key = _drop_repeats(word for word in words if word not in LABEL_WORDS | IMAGE_WORDS)
+        parts = _split(PurePosixPath(*path.parts[shared:]))
+        words = [word for part in parts for word in part]
+        key = _make_key(parts)
         is_label = _is_label(path, words, images=images, labels=labels)
         if is_label or images is None or _matches(path, images):
             found[is_label][file] = key
@@ -108,20 +109,30 @@ def _count_shared_folders(paths: Iterable[PurePosixPath]) -> int:
     )
 
 
-def _split(path: PurePosixPath) -> list[str]:
-    """The words of a path in small letters; a word such as "mask12" is two, "t1ce" is one."""
-    text = "/".join((*path.parts[:-1], strip_suffix(path.name))).lower()
+def _split(path: PurePosixPath) -> list[list[str]]:
+    """The words of each part of a path in small letters; "mask12" is two words, "t1ce" is one."""
+    stem = path.stem if is_picture_file(path.name) else strip_suffix(path.name)
+    return [_split_name(part) for part in (*path.parts[:-1], stem)]
+
+
+def _split_name(name: str) -> list[str]:
     words: list[str] = []
-    for word in re.findall(r"[a-z0-9]+", text):
+    for word in re.findall(r"[a-z0-9]+", name.lower()):
         letters, digits = re.fullmatch(r"([a-z]*)(.*)", word).groups()  # type: ignore[union-attr]
         is_known = letters in LABEL_WORDS | IMAGE_WORDS and digits.isdigit()
         words += [letters, digits] if is_known else [word]
     return words
 
 
-def _drop_repeats(words: Iterable[str]) -> Key:
-    """The words, each once: a folder often has the name of the case that its files have too."""
-    return tuple(dict.fromkeys(words))
+def _make_key(parts: Sequence[Sequence[str]]) -> Key:
+    """The words that name a case, in their order.
+
+    A word of a folder that the name of the file has too is left out: a folder often has the name of
+    the case that its files have.
+    """
+    *folders, stem = parts
+    words = [word for folder in folders for word in folder if word not in stem]
+    return tuple(w for w in (*words, *stem) if w not in LABEL_WORDS | IMAGE_WORDS)
 
 
 def _is_label(
@@ -166,7 +177,7 @@ def _pair(
     faults, pairs = [], []
     for file, key in images_by_key.items():
         owner = _find_owner(key, labels_of)
-        channel = "" if owner is None else "_".join(word for word in key if word not in owner)
+        channel = "" if owner is None else "_".join(_subtract(key, owner))
         other = channels_of[key if owner is None else owner].setdefault(channel, file)
         if other is not file:
             two = f"{other.relative_to(root)} and {file.relative_to(root)}"
@@ -187,9 +198,10 @@ def _pair(
 
 
 def _drop_shared(keys: Mapping[Path, Key]) -> dict[Path, Key]:
-    """The keys without the words that all have: they tell no case from another."""
-    shared = set.intersection(*map(set, keys.values()))
-    return {file: tuple(word for word in key if word not in shared) for file, key in keys.items()}
+    """The keys without the words that all have, each once, where that tells all apart as before."""
+    shared = tuple(sorted(set.intersection(*map(set, keys.values()))))
+    short = {file: _subtract(key, shared) for file, key in keys.items()}
+    return short if len({*short.values()}) == len({*keys.values()}) else dict(keys)
 
 
 def _group(keys: Mapping[Path, Key]) -> dict[Key, list[Path]]:
@@ -205,9 +217,25 @@ def _name(image: Key, label: Key | None) -> str:
 
 
 def _find_owner(key: Key, labels: Collection[Key]) -> Key | None:
-    within = set(key)
-    fitting = [label for label in labels if within.issuperset(label)]
+    """The label of an image: of the same words, else with the most of its words in their order."""
+    if key in labels:
+        return key
+    fitting = [label for label in labels if label and _holds_in_order(key, label)]
     return max(fitting, key=len, default=None)
+
+
+def _holds_in_order(key: Key, label: Key) -> bool:
+    following = iter(key)
+    return all(word in following for word in label)
+
+
+def _subtract(key: Key, words: Key) -> Key:
+    """A key without the first occurrence of each of some words."""
+    left = list(key)
+    for word in words:
+        if word in left:
+            left.remove(word)
+    return tuple(left)
 
 
 def _find_missing(pairs: Sequence[Pair]) -> list[str]:

@@ -69,6 +69,14 @@ def test_one_case_whose_name_begins_with_that_of_another_keeps_its_own_label(tmp
     }
 
 
+def test_names_of_the_same_words_in_another_order_or_repeated_are_cases_of_their_own(tmp_path):
+    names = ["076_092", "092_076", "076_076", "076"]
+    make(tmp_path, " ".join(f"images/{n}.png masks/{n}.png" for n in names))
+    assert {images[0]: label for images, label in found(tmp_path).values()} == {
+        f"images/{n}.png": f"masks/{n}.png" for n in names
+    }
+
+
 CHANNELS = {
     "nnU-Net": "imagesTr/b_1_0001.nii.gz imagesTr/b_1_0000.nii.gz labelsTr/b_1.nii.gz",
     "BraTS": "B1/B1_t1.nii B1/B1_flair.nii B1/B1_t1ce.nii B1/B1_t2.nii B1/B1_seg.nii",
