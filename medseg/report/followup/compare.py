@@ -12,7 +12,7 @@ from medseg.report.followup.case import Case
 from medseg.report.followup.change import LesionChange, measure_change
 from medseg.report.followup.lesion_map import LesionMap, map_lesions
 from medseg.report.followup.match_lesions import FARTHEST_MM, Outcome, match_lesions
-from medseg.report.followup.recist import Recist, assess_response
+from medseg.report.followup.recist import SMALLEST_MM, Recist, assess_response
 from medseg.report.followup.register import Registration, register, stay
 from medseg.report.followup.structures import check_same_table, choose_lesions, find_organs
 from medseg.report.measure import Measurement, find_slice_axis, measure_structures
@@ -216,6 +216,12 @@ def _list_doubts_of(change: LesionChange) -> Iterator[str]:
         yield (
             f"{change.structure} {old or new} of the {side} study lies outside the other image: "
             "what became of it is not known"
+        )
+    elif match.outcome is Outcome.NEW and (change.long_axis_mm.after or 0.0) < SMALLEST_MM:
+        yield (
+            f"{change.structure} {new} is new and less than {SMALLEST_MM:g} mm long "
+            f"({change.volume_ml.after:.3f} mL): make sure that it is no fault of the "
+            "segmentation; --min-volume leaves small ones out"
         )
     elif match.matched_by == "distance":
         yield (

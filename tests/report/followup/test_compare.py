@@ -144,6 +144,17 @@ def test_a_match_by_distance_alone_is_said(tmp_path):
     assert "do not overlap and are 12.0 mm apart" in " ".join(found.warnings)
 
 
+@pytest.mark.parametrize(("radius", "is_small"), [(3, True), (8, False)])
+def test_a_small_new_lesion_is_said_since_it_makes_a_progression(radius, is_small, tmp_path):
+    found = compare(
+        make_pair(tmp_path, [((-20, 0, 0), 9)], [((-20, 0, 0), 9), ((20, 0, 0), radius)])
+    )
+    assert found.recist.category == "PD"
+    assert (
+        any("tumour 2 is new and less than 10 mm long" in one for one in found.warnings) is is_small
+    )
+
+
 def test_one_label_map_is_no_pair(tmp_path):
     before, _ = make_pair(tmp_path)
     with pytest.raises(ValueError, match=r"are one label map, .*a\.nii\.gz: name two studies"):
