@@ -82,7 +82,7 @@ def read_case(
     values, geometry = load(mask_file)
     mask = to_labels(values, [label.index for label in labels], name=str(mask_file))
     known = _read_records(folder).get(mask_file.name, {})
-    place = image or (Path(known["image"]) if known.get("image") else None)
+    place = image or _find_place(known)
     uid = None if image else known.get("series_uid")
     array, patient = None, ""
     if place is not None and (needs_image or image or place.exists()):
@@ -126,6 +126,15 @@ def _find_mask(path: Path, side: str) -> Path:
         remedy = f"pass one of them, such as {masks[0]}" if masks else "run medseg segment first"
         raise ValueError(f"--{side} must be one case, and {path} holds {holds}: {remedy}")
     return masks[0]
+
+
+def _find_place(known: dict[str, Any]) -> Path | None:
+    """Where the image of a record lies; FOLDER/UID, of one series of several, is that folder."""
+    if not known.get("image"):
+        return None
+    place = Path(known["image"])
+    is_series = place.name == known.get("series_uid") and not place.exists()
+    return place.parent if is_series else place
 
 
 def _read_labels(folder: Path, mask_file: Path) -> LabelTable:

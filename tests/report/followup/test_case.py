@@ -11,7 +11,7 @@ from report.followup.bodies import make_grid
 from report.followup.studies import CLASSES, save, write_study
 
 from medseg.datasets import phantom
-from medseg.ingest import IngestError, find_series
+from medseg.ingest import IngestError, find_series, load
 from medseg.labels import make_table
 from medseg.report.followup.case import parse_date, read_case
 
@@ -109,6 +109,16 @@ def test_a_damaged_record_is_refused_with_its_name(tmp_path):
     (folder / "segmentation_2027-01-01_00-00-00.json").write_text("{")
     with pytest.raises(ValueError, match=r"segmentation_2027.*is no record .*: move it away"):
         read(folder)
+
+
+def test_the_image_of_one_series_of_several_is_found_by_its_uid(tmp_path):
+    made = phantom.write("ct", tmp_path / "ct", cases=1, seed=0, size=48, slices=8, test_cases=2)
+    series = find_series(made / "dicom")[1]
+    mask = np.zeros(series.geometry.shape, np.uint8)
+    facts = {"image": str(made / "dicom" / series.uid), "series_uid": series.uid}
+    found = read(write_study(tmp_path / "a", mask, series.geometry, facts=facts))
+    np.testing.assert_array_equal(found.image, load(made / "dicom", series_uid=series.uid)[0])
+    assert found.image_file == made / "dicom"
 
 
 def test_dicom_tells_its_date(tmp_path):
