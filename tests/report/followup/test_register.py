@@ -62,6 +62,13 @@ def test_the_same_images_give_the_same_matrix():
     np.testing.assert_array_equal(first.matrix, second.matrix)
 
 
+def test_one_image_twice_stays_where_it_is_and_is_not_doubted():
+    image = draw_body(EARLIER, noise=20.0)
+    found = register(image, EARLIER, image, EARLIER)
+    assert measure_error(found.matrix, np.eye(4), EARLIER)[1] < WITHIN_MM
+    assert found.warnings == ()
+
+
 def test_images_that_lie_apart_are_brought_together():
     far = EARLIER.affine.copy()
     far[:3, 3] += (500, 0, -2000)
