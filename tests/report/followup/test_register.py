@@ -65,7 +65,7 @@ def test_the_same_images_give_the_same_matrix():
 def test_one_image_twice_stays_where_it_is_and_is_not_doubted():
     image = draw_body(EARLIER, noise=20.0)
     found = register(image, EARLIER, image, EARLIER)
-    assert measure_error(found.matrix, np.eye(4), EARLIER)[1] < WITHIN_MM
+    np.testing.assert_array_equal(found.matrix, np.eye(4))
     assert found.warnings == ()
 
 
