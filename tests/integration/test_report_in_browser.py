@@ -111,7 +111,8 @@ def opened(tab, page):
 
 
 def look(tab, selector):
-    """What an element shows, (rows, columns, 3), integers."""
+    """What an element shows, (rows, columns, 3), integers, without the letters above it."""
+    tab.evaluate("document.getElementById('letters').style.visibility = 'hidden'")
     tab.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     left, top, width, height = tab.evaluate(
         f"(() => {{ const e = document.querySelector('{selector}'); e.scrollIntoView();"
@@ -169,6 +170,14 @@ def find_spot(picture):
     return across, down
 
 
+def read_letters(tab):
+    """The letters at the left, right, upper and lower edge of the only slice that is shown."""
+    return tab.evaluate(
+        "['left', 'right', 'top', 'bottom'].map(c =>"
+        " [...document.querySelectorAll(`#letters .${c}`)].map(e => e.textContent).join())"
+    )
+
+
 def share_of(affine, letter):
     """How far the hot voxel is on the way to a side of the patient, 0 to 1, by the axes alone."""
     codes = nib.aff2axcodes(affine)
@@ -188,7 +197,6 @@ def test_a_hot_voxel_is_where_it_is_in_the_patient(tab, tmp_path, name):
     open_page(tab, path)
     x, y, z = Geometry(SHAPE, affine).voxel_to_world(HOT)
     tab.evaluate(
-        "viewer.slices.setIsOrientationTextVisible(false);"
         f"viewer.setCrosshair(false); viewer.setWindow(0, {BRIGHT}); viewer.goTo([{x}, {y}, {z}])"
     )
     assert tab.evaluate("viewer.slices.frac2mm(viewer.slices.scene.crosshairPos, 0, true)[0]") == (
@@ -199,12 +207,34 @@ def test_a_hot_voxel_is_where_it_is_in_the_patient(tab, tmp_path, name):
         tab.evaluate(f"document.querySelector('[data-view={view}]').click()")
         expected = share_of(affine, across), share_of(affine, down)
         assert find_spot(look(tab, "#slices")) == pytest.approx(expected, abs=0.03), view
+        assert read_letters(tab)[1::2] == [across, down]
     tab.evaluate("document.getElementById('radiological').click()")
     for view, across in {"axial": "R", "coronal": "R", "sagittal": "P"}.items():
         tab.evaluate(f"document.querySelector('[data-view={view}]').click()")
         found, _ = find_spot(look(tab, "#slices"))
         assert found == pytest.approx(share_of(affine, across), abs=0.03), view
+        assert read_letters(tab)[1] == across
     assert "Neurological" in tab.evaluate("document.getElementById('convention').textContent")
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_letters_lie_at_the_edges_of_their_slices(tab, page, width, scale):
+    tab.set_size(width, 900, scale=scale)
+    tab.open(page[0])
+    tab.wait_for("document.documentElement.dataset.ready")
+    tab.evaluate("document.querySelector('[data-view=axial]').click()")
+    stage, *letters = tab.evaluate(
+        "[document.getElementById('stage'), ...document.querySelectorAll('#letters span')]"
+        ".map(element => element.getBoundingClientRect())"
+        ".map(box => [box.left, box.top, box.right, box.bottom])"
+    )
+    (left, right), (top, bottom) = (letters[0], letters[1]), (letters[2], letters[3])
+    for one in letters:
+        assert stage[0] <= one[0] < one[2] <= stage[2]
+        assert stage[1] <= one[1] < one[3] <= stage[3]
+    assert right[0] - left[2] > 0.3 * (stage[2] - stage[0])
+    assert bottom[1] - top[3] > 0.5 * (stage[3] - stage[1])
 
 
 @pytest.mark.parametrize("name", ["RAS", "oblique"])
@@ -216,7 +246,7 @@ def test_the_label_of_a_place_and_its_colour_lie_on_its_voxel(tab, tmp_path, nam
     open_page(tab, path)
     assert tab.evaluate("document.getElementById('place').textContent").endswith("40 HU · part")
     tab.evaluate("viewer.setCrosshair(false); document.querySelector('[data-view=axial]').click()")
-    tab.evaluate("viewer.setWindow(-60, 60); viewer.slices.setIsOrientationTextVisible(false)")
+    tab.evaluate("viewer.setWindow(-60, 60)")
     picture = look(tab, "#slices")
     rows, columns = np.nonzero(picture.max(axis=-1) > 60)
     down, across = np.nonzero(is_coloured(picture))

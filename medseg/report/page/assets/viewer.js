@@ -6,9 +6,9 @@ const AXIAL = 0, CORONAL = 1, SAGITTAL = 2;
 const NAMES = ["sagittal", "coronal", "axial"];
 const LAYOUTS = {
   all: [
-    { sliceType: AXIAL, position: [0, 0, 0.5, 0.5] },
-    { sliceType: CORONAL, position: [0.5, 0, 0.5, 0.5] },
-    { sliceType: SAGITTAL, position: [0, 0.5, 0.5, 0.5] },
+    { sliceType: AXIAL, position: [0, 0, 0.495, 0.495] },
+    { sliceType: CORONAL, position: [0.505, 0, 0.495, 0.495] },
+    { sliceType: SAGITTAL, position: [0, 0.505, 0.495, 0.495] },
   ],
   axial: [{ sliceType: AXIAL, position: [0, 0, 1, 1] }],
   coronal: [{ sliceType: CORONAL, position: [0, 0, 1, 1] }],
@@ -19,8 +19,6 @@ const LOOKS = {
   backColor: [0, 0, 0, 1],
   crosshairColor: [1, 0.85, 0.2, 0.9],
   crosshairWidthUnit: "percent",
-  fontColor: [1, 1, 1, 1],
-  fontMinPx: 13,
   dragAndDropEnabled: false,
   logLevel: "error",
   loadingText: "",
@@ -36,13 +34,18 @@ class Viewer {
     this.hidden = new Set();
     const slices = {
       ...LOOKS,
-      showAllOrientationMarkers: true,
+      isOrientationTextVisible: false, // drawn by `placeLetters`, on a dark ground
       isRadiologicalConvention: true,
       sagittalNoseLeft: true,
       scrollRequiresFocus: true,
       crosshairWidth: CROSSHAIR,
     };
     this.slices = new niivue.Niivue(slices);
+    const draw = this.slices.drawScene.bind(this.slices);
+    this.slices.drawScene = (...words) => {
+      draw(...words);
+      this.placeLetters();
+    };
     this.solid = this.surfaces = null;
   }
 
@@ -92,6 +95,33 @@ class Viewer {
     if (LAYOUTS[view]) this.slices.setCustomLayout(LAYOUTS[view]);
     this.slices.resizeListener();
     this.solid?.resizeListener();
+  }
+
+  /** Write the sides of the patient at the edges of each slice. */
+  placeLetters() {
+    const { screenSlices, opts, uiData } = this.slices;
+    const [near, far] = opts.isRadiologicalConvention ? ["R", "L"] : ["L", "R"];
+    const sides = {
+      [AXIAL]: [near, far, "A", "P"],
+      [CORONAL]: [near, far, "S", "I"],
+      [SAGITTAL]: opts.sagittalNoseLeft ? ["A", "P", "S", "I"] : ["P", "A", "S", "I"],
+    };
+    const wanted = screenSlices.filter(({ axCorSag }) => sides[axCorSag]).flatMap((slice) => {
+      const [x, y, w, h] = slice.leftTopWidthHeight.map((v) => v / (uiData.dpr ?? 1));
+      const places = [[x, y + h / 2], [x + w, y + h / 2], [x + w / 2, y], [x + w / 2, y + h]];
+      return places.map(([left, top], k) => [sides[slice.axCorSag][k], k, left, top]);
+    });
+    const key = JSON.stringify(wanted);
+    if (key === this.placed) return;
+    this.placed = key;
+    document.getElementById("letters").replaceChildren(...wanted.map(([text, k, left, top]) => {
+      const letter = document.createElement("span");
+      letter.className = ["left", "right", "top", "bottom"][k];
+      letter.textContent = text;
+      letter.style.left = `${left}px`;
+      letter.style.top = `${top}px`;
+      return letter;
+    }));
   }
 
   setVisible(value, isVisible) {
