@@ -56,6 +56,7 @@ FEWEST_FOR_BATCH_NORM = 8
 TEST_SHARE = 0.2
 FOLDS = 5
 MOST_EPOCHS = 1_000
+FLIP_PROB = 0.5
 
 
 @dataclass(frozen=True)
@@ -242,9 +243,17 @@ def _choose_training(found: Fingerprint, size: Size, batch: int) -> list[Choice]
 
 
 def _choose_augmentation(found: Fingerprint) -> list[Choice]:
-    axes = found.one_sided_axes
-    if axes:
-        names = ("left and right", "front and back", "head and feet")
-        sides = " and ".join(names[a] if found.dimensions == 3 else f"axis {a}" for a in axes)
-        return [Choice("flip_prob", 0.0, f"mirrored, a label lies where another does: {sides}")]
-    return [Choice("flip_prob", 0.5, "mirrored, each label lies on itself")]
+    """Mirror along those axes alone along which no label is told from another by its side."""
+    fair = [axis for axis in range(found.dimensions) if axis not in found.one_sided_axes]
+    why = "mirrored, each label lies on itself"
+    if found.one_sided_axes:
+        names = ("right", "front", "head") if found.dimensions == 3 else ("rows", "columns")
+        sides = " and ".join(names[axis] for axis in found.one_sided_axes)
+        why = f"along the others ({sides}), a mirrored label lies where another one does"
+    if found.dimensions == 3:
+        prob = Choice("flip_prob", FLIP_PROB if fair else 0.0, "for each axis")
+        return [prob, Choice("flip_axes", fair, why)]
+    return [
+        Choice("flip_prob_axis0", FLIP_PROB if 0 in fair else 0.0, why),
+        Choice("flip_prob", FLIP_PROB if 1 in fair else 0.0, why),
+    ]

@@ -14,6 +14,7 @@ from medseg.transforms.classes import (
 )
 from medseg.transforms.crop_centres import CropCentresd
 from medseg.transforms.elastic_grid import RandElasticGrid, RandElasticGridd
+from medseg.transforms.flip_axes import flip_axes
 from medseg.transforms.ignored_voxels import DropIgnoredd, get_ignored_index
 from medseg.transforms.instances import LabelInstances, LabelInstancesd, label_instances
 from medseg.transforms.loaded_dataset import LoadedDataset, copy_untransformed
@@ -49,6 +50,7 @@ __all__ = [
     "compute_border_weight",
     "copy_untransformed",
     "count_logit_channels",
+    "flip_axes",
     "get_ignored_index",
     "label_instances",
     "list_members",

@@ -101,8 +101,9 @@ def test_voxels_of_different_size_are_resampled():
 
 
 def test_flips_are_for_labels_that_are_not_told_by_their_side():
-    assert plan()["flip_prob"] == 0
-    assert plan(replace(FOUND, one_sided_axes=()))["flip_prob"] == 0.5
+    assert (plan()["flip_prob"], plan()["flip_axes"]) == (0.5, [0, 2])
+    assert plan(replace(FOUND, one_sided_axes=()))["flip_axes"] == [0, 1, 2]
+    assert plan(replace(FOUND, one_sided_axes=(0, 1, 2)))["flip_prob"] == 0
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -202,7 +202,7 @@ RULES: Mapping[str, Rule] = {
     "section": make_word_rule("training", "validation", "test"),
     "view": make_word_rule("patches", "slices"),
     "skip": allow_null(Rule("a number", is_finite_number)),
-    "flips": make_list_rule("whole numbers", is_integer, least=0),
+    **dict.fromkeys(("flips", "flip_axes"), make_list_rule("whole numbers", is_integer, least=0)),
     "predictor": make_word_rule("auto", "eager", "compile", "openvino", "onnxruntime"),
     "memory_limit": allow_null(Rule("bytes, text such as 6GiB", _is_memory)),
     "output": make_word_rule("labels", "logits"),

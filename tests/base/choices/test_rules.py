@@ -59,7 +59,7 @@ MORE = {
         (("level", "volume"), ["whole number"]),
         (("skip", "memory_limit"), {"text", *NUMBERS}),
         (("preview_window", "preview_percentiles"), {"nothing", *LISTS}),
-        (("head_weights", "fit_size"), LISTS),
+        (("head_weights", "fit_size", "flip_axes"), LISTS),
         (("flip_prob_axis0",), NUMBERS),
         (("ignore",), {"whole number", "nothing", *LISTS}),
     )
