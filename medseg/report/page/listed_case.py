@@ -18,8 +18,9 @@ logger = logging.getLogger(__name__)
 WARNED = "warning"
 """The status of a case that is done and has warnings."""
 
-_FIRST_BYTES = 2**16  # of a page, within which its summary ends
-_FOUND = re.compile(rf'<script type="application/json" id="data-{SUMMARY}">(.*?)</script>', re.S)
+_PART, _MOST = 2**16, 2**22  # letters of a page that are read at once, and until its summary ends
+_BEGIN = f'<script type="application/json" id="data-{SUMMARY}">'
+_FOUND = re.compile(rf"{_BEGIN}(.*?)</script>", re.S)
 _RECORDS = "segmentation_*.json"
 
 
@@ -96,8 +97,7 @@ def _read_records(folder: Path) -> dict[str, dict[str, Any]]:
 def _read_page(path: Path) -> dict[str, Any] | None:
     """What the summary of a page says; None of a page that has none, or not this one."""
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            found = _FOUND.search(file.read(_FIRST_BYTES))
+        found = _FOUND.search(_read_start(path))
         summary = json.loads(found.group(1)) if found else {}
         if summary.get("schema") != SCHEMA:
             return None
@@ -116,6 +116,18 @@ def _read_page(path: Path) -> dict[str, Any] | None:
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _read_start(path: Path) -> str:
+    """The first part of a page, and more of one whose summary does not end there."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        text = file.read(_PART)
+        while _BEGIN in text and not _FOUND.search(text) and len(text) < _MOST:
+            more = file.read(len(text))
+            if not more:
+                break
+            text += more
+    return text
 
 
 def _is_there(folder: Path, record: Mapping[str, Any]) -> bool:

@@ -59,6 +59,12 @@ def test_a_page_tells_all_of_its_case(tmp_path):
     ]
 
 
+def test_the_summary_of_a_case_with_long_warnings_is_read_to_its_end(tmp_path):
+    write_page(tmp_path, "a", notes=["x" * 200_000])
+    (found,) = list_cases(tmp_path)
+    assert found.remarks == ("x" * 200_000,)
+
+
 def test_a_case_that_failed_has_its_reason(tmp_path):
     write_record(tmp_path, {"case": "b", "status": "failed", "reason": "no image"})
     (found,) = list_cases(tmp_path)
