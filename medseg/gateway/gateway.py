@@ -13,7 +13,7 @@ from medseg.gateway.failures import GatewayError, UnavailableError
 from medseg.gateway.health import Condition, serving_health
 from medseg.gateway.pacs.destination import Destination, ServerDestination
 from medseg.gateway.pacs.server import DicomwebServer
-from medseg.gateway.process import Processor, SegmentsSeries
+from medseg.gateway.process import Processor, SegmentsSeries, choose_pause
 from medseg.gateway.secrets import read_secret
 from medseg.gateway.settings import Settings
 from medseg.gateway.state import Job, State, open_state
@@ -23,6 +23,8 @@ from medseg.gateway.work_folder import LOCK, WorkFolder
 logger = logging.getLogger(__name__)
 
 _SHORTEST_WAIT_S = 0.2
+_LONGEST_PAUSE_S = 300.0
+"""After so long a server that was away is asked again at the latest."""
 
 
 class Gateway:
@@ -75,15 +77,17 @@ class Gateway:
     def run(self) -> None:
         """Do so for ever; a fault of the server is one line, and another when it is over."""
         with self._alone(), self._serving():
-            pause = self.settings.retry.first_seconds
+            failures = 0
             while True:
                 try:
                     self._work_once()
                 except GatewayError as error:
                     self._note_trouble(str(error))
-                    self.wait(min(pause, self.settings.watch.poll_seconds))
+                    failures += 1
+                    self.wait(choose_pause(self.settings.retry, failures, most=_LONGEST_PAUSE_S))
                     continue
                 self._note_trouble("")
+                failures = 0
                 self._wait_until(time.time() + self.settings.watch.poll_seconds)
 
     def _work_once(self) -> None:
@@ -143,6 +147,7 @@ class Gateway:
                     f"another gateway runs in {processor.work.root}: stop it, or give this one a "
                     "work_dir of its own"
                 )
+            processor.state.retire_others(self.bundle)
             again = processor.state.recover()
             processor.work.remove_leftovers(processor.state.list_jobs(State.STORING))
             if again:

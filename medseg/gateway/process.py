@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 import re
 import shutil
@@ -22,7 +23,7 @@ from medseg.gateway.failures import AttemptError, GatewayError, HopelessError, U
 from medseg.gateway.pacs.destination import Destination
 from medseg.gateway.pacs.server import DicomwebServer
 from medseg.gateway.results import ResultUids, check_results, list_result_uids, rename
-from medseg.gateway.settings import Settings
+from medseg.gateway.settings import Retry, Settings
 from medseg.gateway.state import FROM_LISTENER, Job, State, StateFile
 from medseg.gateway.work_folder import WorkFolder, list_images
 from medseg.ingest import find_series
@@ -78,7 +79,6 @@ class Processor:
         self.segment = segment
         self.server = server
         self.destination = destination
-        self._chance = random.Random()
 
     def process(self, job: Job) -> Job:
         """Carry a series as far as it comes.
@@ -115,6 +115,8 @@ class Processor:
         if job.state is not State.STORING or not self._are_sound(job, paths, uids):
             if self.destination.has_all(job.study_uid, uids):
                 return self._finish(job, "the results were there already")
+            if job.bundle != self.segment.made_by:
+                raise HopelessError(f"its results were lost, and {job.bundle} is not loaded")
             folder = self._get_images(job)
             if folder is None:
                 return self.state.change(job, State.FOUND)
@@ -217,8 +219,7 @@ class Processor:
         if is_hopeless(error) or attempts >= retry.max_attempts:
             logger.error("%s: given up: %s", job.name, reason)
             return self.state.postpone(job, reason, seconds=0, counts=True, state=State.DEAD)
-        pause = min(retry.first_seconds * 2 ** (attempts - 1), retry.longest_seconds)
-        pause *= self._chance.uniform(0.75, 1.25)
+        pause = choose_pause(retry, attempts)
         logger.warning(
             "%s: %s; it is tried again in %.0f s (attempt %d of %d failed)",
             *(job.name, reason, pause, attempts, retry.max_attempts),
@@ -228,6 +229,21 @@ class Processor:
 
     def _find(self, job: Job) -> Job:
         return self.state.find(job.series_uid, job.bundle) or job
+
+
+def choose_pause(retry: Retry, failures: int, *, most: float = math.inf) -> float:
+    """Seconds before what failed so often is tried again: twice as long each time, and uneven.
+
+    Several gateways that lost the same server do not all come back to it at once so.
+
+    Example:
+        >>> 30 <= choose_pause(Retry(first_seconds=20), 2) <= 50
+        True
+    """
+    longest = min(retry.longest_seconds, most)
+    doublings = min(failures - 1, 32)
+    pause = min(retry.first_seconds * 2**doublings, longest)
+    return pause * random.uniform(0.75, 1.25)  # of no result, so that no seed is needed
 
 
 def is_hopeless(error: BaseException) -> bool:

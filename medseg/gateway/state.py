@@ -229,6 +229,18 @@ class StateFile:
             )
         return jobs
 
+    def retire_others(self, bundle: str) -> None:
+        """Forget series that wait for another bundle or version; they are found again for this one.
+
+        What is stored or dead, and results that are to be stored, remain.
+        """
+        with self._writing() as connection:
+            connection.execute(
+                "DELETE FROM series WHERE bundle != ? "
+                "AND state IN ('found', 'failed', 'fetching', 'segmenting')",
+                (bundle,),
+            )
+
     def wait_for_senders(self) -> None:
         """Let series that were being sent while nobody listened be as if an image just came."""
         with self._writing() as connection:

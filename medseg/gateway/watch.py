@@ -108,4 +108,9 @@ def find_time(settings: Settings, job: Job) -> float:
 
 
 def _list_waiting(state: StateFile, bundle: str) -> list[Job]:
-    return [job for job in state.list_jobs(*WAITING) if job.bundle == bundle]
+    """What is still to be done; results are stored whichever bundle made them."""
+    return [
+        job
+        for job in state.list_jobs(*WAITING)
+        if job.bundle == bundle or job.state is State.STORING
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -61,12 +62,14 @@ class FakePacs:
 
 
 @contextmanager
-def running(pacs: FakePacs) -> Iterator[FakePacs]:
+def running(pacs: FakePacs, *, tls: ssl.SSLContext | None = None) -> Iterator[FakePacs]:
     """Let it answer on a port of this machine while the block runs."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"pacs": pacs}))
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    pacs.url = f"http://127.0.0.1:{server.server_port}/dicom-web"
+    pacs.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}/dicom-web"
     try:
         yield pacs
     finally:

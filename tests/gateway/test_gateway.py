@@ -144,3 +144,38 @@ def test_a_gateway_is_made_from_its_settings(settings, pacs, monkeypatch):
     stated = replace(settings, server=Server(pacs.url, user="me", password_env="NO_SUCH"))
     with pytest.raises(ValueError, match="NO_SUCH is not set"), open_gateway(stated, FakeSegment()):
         pass
+
+
+def test_results_of_another_version_are_stored_and_the_new_one_makes_its_own(processor, job, pacs):
+    pacs.faults["store"] = 500
+    processor.process(job)
+    pacs.faults.clear()
+    processor.segment.made_by = "thresholds 0.2.0"
+    done = Gateway(processor.settings, processor).run_once()
+    assert [(each.bundle, each.state) for each in done] == [
+        ("thresholds 0.1.0", State.STORED),
+        ("thresholds 0.2.0", State.STORED),
+    ]
+    assert len(pacs.stored) == 4
+
+
+def test_pauses_grow_while_the_server_is_away_and_start_anew_after_that(processor, pacs):
+    retry = replace(processor.settings.retry, first_seconds=8, longest_seconds=1000)
+    processor.settings = replace(processor.settings, retry=retry)
+    pauses = []
+    gateway = Gateway(processor.settings, processor, wait=pauses.append)
+
+    def wait(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 8:
+            pacs.faults.clear()
+        if len(pauses) == 9:
+            raise Enough
+
+    gateway.wait = wait
+    pacs.faults["search"] = 401
+    with pytest.raises(Enough):
+        gateway.run()
+    for pause, middle in zip(pauses, (8, 16, 32, 64, 128, 256, 300, 300), strict=False):
+        assert 0.75 * middle <= pause <= 1.25 * middle
+    assert pauses[8] < 1

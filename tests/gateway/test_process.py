@@ -8,7 +8,7 @@ import os
 from dataclasses import replace
 
 import pytest
-from gateway.made_series import encode, make_study
+from gateway.made_series import BUNDLE, FakeSegment, encode, make_study
 
 from medseg.gateway.failures import AttemptError, HopelessError, UnavailableError
 from medseg.gateway.process import is_hopeless, make_reason
@@ -47,7 +47,7 @@ def test_killed_at_any_step_it_is_stored_once(
 
     places = {
         "fetch": (processor.server, "fetch"),
-        "segment": (processor, "segment"),
+        "segment": (FakeSegment, "__call__"),
         "rename": (processor, "_make_results"),
         "deliver": (processor.destination, "deliver"),
         "finish": (processor, "_finish"),
@@ -112,7 +112,7 @@ def test_pauses_get_longer_and_have_an_end(make_processor, settings, pacs):
     retry = replace(settings.retry, first_seconds=10, longest_seconds=35, max_attempts=9)
     processor = make_processor(retry=retry)
     first = make_study()[0]
-    uids = (first.SeriesInstanceUID, first.StudyInstanceUID, "b 1")
+    uids = (first.SeriesInstanceUID, first.StudyInstanceUID, BUNDLE)
     job = processor.state.note(*uids, source="server", instances=5)
     pacs.faults["fetch"] = 500
     pauses = []
@@ -153,7 +153,7 @@ def test_a_full_disk_costs_no_attempt(processor, job, monkeypatch):
 def test_no_room_is_noticed_before_anything_is_fetched(make_processor, pacs):
     processor = make_processor(disk=Disk(min_free_gb=1e9))
     first = make_study()[0]
-    uids = (first.SeriesInstanceUID, first.StudyInstanceUID, "b 1")
+    uids = (first.SeriesInstanceUID, first.StudyInstanceUID, BUNDLE)
     job = processor.state.note(*uids, source="server", instances=5)
     with pytest.raises(UnavailableError, match="min_free_gb"):
         processor.process(job)
@@ -248,13 +248,13 @@ def test_a_reason_has_neither_folders_nor_uids(tmp_path):
 
 def test_images_reach_the_segmentation_byte_for_byte(processor, job, pacs, monkeypatch):
     seen = []
-    inner = processor.segment
+    inner = FakeSegment.__call__
 
-    def look(folder, out):
+    def look(self, folder, out):
         seen.extend(path.read_bytes() for path in sorted(folder.iterdir()))
-        return inner(folder, out)
+        return inner(self, folder, out)
 
-    monkeypatch.setattr(processor, "segment", look)
+    monkeypatch.setattr(FakeSegment, "__call__", look)
     processor.process(job)
     (images,) = pacs.images.values()
     assert seen == [encode(each) for each in images]
@@ -293,14 +293,21 @@ def test_what_was_sent_stays_until_it_is_stored(processor, sent_job, pacs):
 def test_images_that_are_sent_during_the_segmentation_are_not_left_out(
     processor, sent_job, pacs, monkeypatch
 ):
-    inner, late = processor.segment, processor.work.sent(sent_job.series_uid) / "late.dcm"
+    inner, late = FakeSegment.__call__, processor.work.sent(sent_job.series_uid) / "late.dcm"
 
-    def segment(folder, out):
+    def segment(self, folder, out):
         late.write_bytes(b"one more")
-        return inner(folder, out)
+        return inner(self, folder, out)
 
-    monkeypatch.setattr(processor, "segment", segment)
-    monkeypatch.setattr(segment, "made_by", inner.made_by, raising=False)
+    monkeypatch.setattr(FakeSegment, "__call__", segment)
     assert processor.process(sent_job).state is State.FOUND
     assert pacs.stored == {}
     assert late.exists()
+
+
+def test_lost_results_of_a_bundle_that_is_not_loaded_are_given_up(processor, job, pacs):
+    waiting = processor.state.change(job, State.STORING)
+    processor.segment.made_by = "thresholds 0.2.0"
+    done = processor.process(waiting)
+    assert (done.state, pacs.stored) == (State.DEAD, {})
+    assert done.reason == "its results were lost, and thresholds 0.1.0 is not loaded"

@@ -120,3 +120,16 @@ def test_what_was_being_sent_while_nobody_listened_is_young_again(state):
     state.wait_for_senders()
     assert state.find("1.1", "liver 1").changed_at > sent.changed_at
     assert state.find("1.2", "liver 1") == fetched
+
+
+def test_what_waits_for_another_bundle_is_forgotten_but_for_results_and_letters(state):
+    for number, step in enumerate(State):
+        state.change(note(state, f"1.{number}"), step)
+    note(state, "1.9", bundle="liver 2")
+    state.retire_others("liver 2")
+    assert [(job.bundle, job.state.value) for job in state.list_jobs()] == [
+        ("liver 1", "storing"),
+        ("liver 1", "stored"),
+        ("liver 1", "dead"),
+        ("liver 2", "found"),
+    ]

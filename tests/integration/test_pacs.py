@@ -242,6 +242,23 @@ def test_a_server_that_hangs_is_one_line_and_nothing_is_lost(orthanc, launch, tm
     assert sum("all works again" in line for line in list_lines(tmp_path)) == 1
 
 
+def test_ctrl_c_ends_it_with_one_line_and_the_series_is_done_at_the_next_start(
+    orthanc, launch, tmp_path
+):
+    write_settings(tmp_path, orthanc)
+    upload(orthanc, tmp_path / "in", make_mr(1))
+    process = launch()
+    assert wait_for(30, lambda: (tmp_path / "work" / "state.sqlite").exists())
+    process.join(0.8)
+    os.kill(process.pid, signal.SIGINT)
+    process.join(30)
+    assert process.exitcode == 130
+    last = (tmp_path / "stderr").read_text().splitlines()[-1]
+    assert last.startswith("interrupted: the series that was being done")
+    assert run(tmp_path, "run", "--once") == 0
+    assert count_results(orthanc) == expect_once(1)
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A disk of 240 kB, where it may be mounted."""

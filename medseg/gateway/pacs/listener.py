@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pydicom import dcmread
-from pydicom.uid import UID
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, _config, evt
 from pynetdicom.sop_class import Verification
 
@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 TAKEN, NO_ROOM, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xC000
 """Statuses of C-STORE (PS3.4 table B.2-1)."""
+
+SYNTAXES = [syntax for syntax in ALL_TRANSFER_SYNTAXES if syntax != DeflatedExplicitVRLittleEndian]
+"""A deflated image could be of any size when it is inflated, and scanners send none."""
 
 _LONGEST_UID = 64
 _MEASURED_S = 2.0  # for so long a measurement of the disk holds
@@ -83,7 +86,7 @@ class ImageListener:
         for name in ("acse_timeout", "dimse_timeout", "network_timeout"):
             setattr(entity, name, listener.timeout_seconds)
         for context in AllStoragePresentationContexts:
-            entity.add_supported_context(context.abstract_syntax, ALL_TRANSFER_SYNTAXES)
+            entity.add_supported_context(context.abstract_syntax, SYNTAXES)
         entity.add_supported_context(Verification)
         place = (listener.host, listener.port)
         try:

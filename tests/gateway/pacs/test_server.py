@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import ssl
+import subprocess
 from dataclasses import replace
 
 import pytest
-from gateway.fake_pacs import PASSWORD, USER
+from gateway.fake_pacs import PASSWORD, USER, FakePacs, running
 from gateway.made_series import FakeSegment, encode, make_study
 
 from medseg.gateway.failures import AttemptError, HopelessError, UnavailableError
@@ -189,3 +192,44 @@ def test_nothing_that_leads_to_a_patient_is_logged(server, pacs, result, caplog)
 def test_a_missing_file_of_certificates_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no such file of certificates: .*ca\.pem"):
         DicomwebServer(Server("https://pacs", ca_file=tmp_path / "ca.pem"), None)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for this machine that signs itself, with its key in the same file."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl here")
+    folder = tmp_path_factory.mktemp("certificate")
+    key, file = folder / "key.pem", folder / "all.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(key), "-out", str(file)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    file.write_text(file.read_text() + key.read_text())
+    return file
+
+
+def test_a_certificate_is_checked_against_the_ca_that_is_named(certificate):
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    with running(FakePacs(), tls=tls) as pacs:
+        DicomwebServer(Server(pacs.url, ca_file=certificate), None).ask()
+        with pytest.raises(UnavailableError, match="certificate is not trusted"):
+            DicomwebServer(Server(pacs.url), None).ask()
+
+
+def test_a_server_that_asks_for_a_certificate_gets_ours(certificate):
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    tls.load_verify_locations(certificate)
+    tls.verify_mode = ssl.CERT_REQUIRED
+    with running(FakePacs(), tls=tls) as pacs:
+        stated = Server(pacs.url, ca_file=certificate, client_certificate=certificate)
+        DicomwebServer(stated, None).ask()
+        with pytest.raises(UnavailableError):
+            DicomwebServer(replace(stated, client_certificate=None), None).ask()
