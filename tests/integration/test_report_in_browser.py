@@ -174,7 +174,7 @@ def read_letters(tab):
     """The letters at the left, right, upper and lower edge of the only slice that is shown."""
     return tab.evaluate(
         "['left', 'right', 'top', 'bottom'].map(c =>"
-        " [...document.querySelectorAll(`#letters .${c}`)].map(e => e.textContent).join())"
+        " [...document.querySelectorAll(`#letters .at-${c}`)].map(e => e.textContent).join())"
     )
 
 

@@ -116,7 +116,7 @@ class Viewer {
     this.placed = key;
     document.getElementById("letters").replaceChildren(...wanted.map(([text, k, left, top]) => {
       const letter = document.createElement("span");
-      letter.className = ["left", "right", "top", "bottom"][k];
+      letter.className = ["at-left", "at-right", "at-top", "at-bottom"][k];
       letter.textContent = text;
       letter.style.left = `${left}px`;
       letter.style.top = `${top}px`;
