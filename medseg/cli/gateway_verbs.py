@@ -58,6 +58,8 @@ def run(
         segment = load_for_service(settings.bundle, outputs=settings.outputs, keys=settings.keys)
         with _ending_at_a_signal(), open_gateway(settings, segment) as gateway:
             if not once:
+                if not json:
+                    say(f"{segment.made_by} waits for series; Ctrl-C stops it")
                 gateway.run()
                 return
             done = gateway.run_once()

@@ -110,6 +110,7 @@ def test_sigterm_ends_it_with_one_line(config, pacs):
     done = run_medseg("gateway", "run", "--config", config)
     assert done.exit_code == 0
     assert done.stderr.splitlines()[-1].startswith("stopped: the series that was being done")
+    assert done.stdout == "thresholds 0.1.0 waits for series; Ctrl-C stops it\n"
     assert signal.getsignal(signal.SIGTERM) is before
 
 
