@@ -69,7 +69,8 @@ def run(
             states = [job.state.value for job in done]
             stated = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
             say(f"processed {len(done)} series{': ' * bool(done)}{stated}")
-    raise typer.Exit(DONE if all(job.state.value == "stored" for job in done) else SOME_FAILED)
+    is_done = all(job.state.value in ("stored", "left out") for job in done)
+    raise typer.Exit(DONE if is_done else SOME_FAILED)
 
 
 @gateway_app.command("status", cls=PlainCommand)

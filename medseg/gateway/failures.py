@@ -24,5 +24,9 @@ class AttemptError(GatewayError):
     """A step of one series failed; it may work the next time."""
 
 
+class NoImageError(GatewayError):
+    """A series has no image to segment, such as a localizer; the message says what it is."""
+
+
 class HopelessError(GatewayError):
     """A series that cannot be right, however often it is tried."""

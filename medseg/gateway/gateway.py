@@ -56,6 +56,7 @@ class Gateway:
         self.looked_at = 0.0
         """When the server last answered, in seconds since 1970."""
         self._said: set[str] = set()
+        self._fails_to_look = False
 
     def run_once(self) -> list[Job]:
         """Process all that there is once, waiting for series that are still growing.
@@ -91,7 +92,14 @@ class Gateway:
                 self._wait_until(time.time() + self.settings.watch.poll_seconds)
 
     def _work_once(self) -> None:
-        self._look()
+        try:
+            self._look()
+        except GatewayError:
+            self._fails_to_look = True
+            raise
+        if self._fails_to_look:
+            self._fails_to_look = False
+            self._note_trouble("")  # now, since what is due may take hours
         for job in self._list_due():
             self.processor.process(job)
 

@@ -19,7 +19,13 @@ from medseg.base.errors import (
     forget_frames,
     is_documented,
 )
-from medseg.gateway.failures import AttemptError, GatewayError, HopelessError, UnavailableError
+from medseg.gateway.failures import (
+    AttemptError,
+    GatewayError,
+    HopelessError,
+    NoImageError,
+    UnavailableError,
+)
 from medseg.gateway.pacs.destination import Destination
 from medseg.gateway.pacs.server import DicomwebServer
 from medseg.gateway.results import ResultUids, check_results, list_result_uids, rename
@@ -27,6 +33,7 @@ from medseg.gateway.settings import Retry, Settings
 from medseg.gateway.state import FROM_LISTENER, Job, State, StateFile
 from medseg.gateway.work_folder import WorkFolder, list_images
 from medseg.ingest import find_series
+from medseg.ingest.dicom.selection import COMPANIONS, is_companion
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +102,8 @@ class Processor:
         except UnavailableError as error:
             self._wait(job, str(error))
             raise
+        except NoImageError as error:
+            done = self._leave_out(job, str(error))
         except Exception as error:  # whatever it is, it must not cost the other series
             unavailable = explain_disk_fault(error)
             if unavailable is not None:
@@ -167,9 +176,12 @@ class Processor:
 
     def _make_results(self, job: Job, folder: Path, results: Path) -> None:
         """Write the results of a series into their folder, which appears whole or not at all."""
-        for series in find_series(folder):
+        found = find_series(folder)
+        for series in found:
             if series.unreadable:
                 raise HopelessError(series.message)
+        if found and all(map(is_companion, found)):
+            raise NoImageError(COMPANIONS[found[0].reason])
         partial = results.with_name(f"{results.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(results, ignore_errors=True)
@@ -198,6 +210,15 @@ class Processor:
             if self._has_grown(job):
                 logger.warning("%s: images were sent after its results were made", job.name)
             self.work.forget_sent(job)
+        return done
+
+    def _leave_out(self, job: Job, kind: str) -> Job:
+        """End with a series that has no image to segment; it is no fault."""
+        done = self.state.change(job, State.LEFT_OUT, reason=kind)
+        self.work.forget(job)
+        if job.source == FROM_LISTENER:
+            self.work.forget_sent(job)
+        logger.info("%s: left out: %s", job.name, kind)
         return done
 
     def _wait(self, job: Job, reason: str) -> None:

@@ -47,7 +47,7 @@ class State(str, Enum):
     """How far a series has come.
 
     From FOUND over FETCHING, SEGMENTING and STORING to STORED. FAILED is tried again, DEAD not
-    before a person says so.
+    before a person says so. LEFT_OUT has no image to segment, as a localizer.
     """
 
     FOUND = "found"
@@ -57,10 +57,14 @@ class State(str, Enum):
     STORED = "stored"
     FAILED = "failed"
     DEAD = "dead"
+    LEFT_OUT = "left out"
 
 
 BEGUN = (State.FETCHING, State.SEGMENTING)
 """A process that was killed leaves a series so: it is done again from the start."""
+
+ENDED = (State.STORED, State.DEAD, State.LEFT_OUT)
+"""What is looked at again only if its images change."""
 
 WAITING = (State.FOUND, State.FAILED, State.STORING)
 """What is still to be done."""
@@ -148,8 +152,9 @@ class StateFile:
     ) -> Job:
         """Remember a series, or that the number of its images is another now.
 
-        Only a series that is not begun changes, see `Job.changed_at`; a dead one that has more or
-        fewer images now is found anew. Of one that is stored only the number changes.
+        Only a series that is not begun changes, see `Job.changed_at`; one that is dead or left out
+        and has more or fewer images now is found anew. Of one that is stored only the number
+        changes.
         """
         now = time.time()
         with self._writing() as connection:
@@ -157,12 +162,12 @@ class StateFile:
                 "INSERT INTO series (series_uid, study_uid, bundle, source, state, instances, "
                 "changed_at, found_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (series_uid, bundle) DO UPDATE SET "
-                "attempts = CASE state WHEN 'dead' THEN 0 ELSE attempts END, "
-                "next_try = CASE state WHEN 'dead' THEN 0 ELSE next_try END, "
-                "state = CASE state WHEN 'dead' THEN 'found' ELSE state END, "
+                "attempts = CASE WHEN state IN ('dead', 'left out') THEN 0 ELSE attempts END, "
+                "next_try = CASE WHEN state IN ('dead', 'left out') THEN 0 ELSE next_try END, "
+                "state = CASE WHEN state IN ('dead', 'left out') THEN 'found' ELSE state END, "
                 "instances = excluded.instances, changed_at = excluded.changed_at, "
                 "updated_at = excluded.updated_at "
-                "WHERE state IN ('found', 'failed', 'dead', 'stored') "
+                "WHERE state IN ('found', 'failed', 'dead', 'left out', 'stored') "
                 "AND source = excluded.source AND instances != excluded.instances",
                 (series_uid, study_uid, bundle, source, State.FOUND.value, instances, *[now] * 3),
             )

@@ -12,7 +12,7 @@ from medseg.gateway.pacs.listed_series import ListedSeries, describe_listed
 from medseg.gateway.pacs.server import DicomwebServer
 from medseg.gateway.rules import is_wanted, list_modalities
 from medseg.gateway.settings import Settings
-from medseg.gateway.state import FROM_LISTENER, FROM_SERVER, WAITING, Job, State, StateFile
+from medseg.gateway.state import ENDED, FROM_LISTENER, FROM_SERVER, WAITING, Job, State, StateFile
 from medseg.gateway.work_folder import WorkFolder, list_images
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def look(settings: Settings, *, server: DicomwebServer, state: StateFile, bundle
         wanted += 1
         known = state.find(series.series_uid, bundle)
         number = series.instances
-        if number is None and known is not None and known.state in (State.STORED, State.DEAD):
+        if number is None and known is not None and known.state in ENDED:
             continue
         if number is None:
             number = len(server.list_instances(series.study_uid, series.series_uid))

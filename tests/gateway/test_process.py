@@ -188,6 +188,23 @@ def spoil_rows(file):
     return file.replace(rows, rows[:-2] + b"\x01\x00")
 
 
+def test_a_localizer_is_left_out_and_no_dead_letter(processor, job, pacs):
+    (images,) = pacs.images.values()
+    for image in images:
+        image.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    done = processor.process(job)
+    assert (done.state, done.reason, done.attempts) == (State.LEFT_OUT, "localizer", 0)
+    assert not processor.work.fetched(done).exists()
+    assert (
+        processor.state.note(
+            *(job.series_uid, job.study_uid, job.bundle),
+            source=job.source,
+            instances=job.instances + 1,
+        ).state
+        is State.FOUND
+    )
+
+
 @pytest.mark.parametrize("damage", ["gap", "rows"])
 def test_a_series_that_cannot_be_right_goes_to_the_dead_letters_at_once(
     processor, job, pacs, damage, monkeypatch

@@ -131,5 +131,6 @@ def test_what_waits_for_another_bundle_is_forgotten_but_for_results_and_letters(
         ("liver 1", "storing"),
         ("liver 1", "stored"),
         ("liver 1", "dead"),
+        ("liver 1", "left out"),
         ("liver 2", "found"),
     ]
