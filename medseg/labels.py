@@ -5,7 +5,7 @@ here, so that one class has one name, code and colour everywhere.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -36,14 +36,14 @@ class Code:
     Args:
         value: code value, for instance "10200004".
         scheme: coding scheme designator, "SCT" (SNOMED CT) or "DCM".
-        meaning: code meaning, for people.
+        meaning: code meaning, for people; two codes of one value and scheme are equal.
 
     Source: DICOM PS3.3 section 8 and PS3.16 section 8.
     """
 
     value: str
     scheme: str
-    meaning: str
+    meaning: str = field(compare=False)
 
 
 @dataclass(frozen=True)

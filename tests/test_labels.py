@@ -9,6 +9,7 @@ from medseg.labels import (
     BACKGROUND,
     BRIGHT_COLOURS,
     COLOURS,
+    MORPHOLOGY,
     Code,
     Label,
     LabelTable,
@@ -158,3 +159,8 @@ def test_a_table_that_repeats_or_skips_is_refused(labels, message):
 def test_a_label_out_of_range_or_with_half_its_codes_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Label(*arguments)
+
+
+def test_codes_are_equal_by_value_and_scheme_whatever_their_meaning_is_called():
+    assert Code("49755003", "SCT", "Morphologically Altered Structure") == MORPHOLOGY
+    assert Code("49755003", "DCM", MORPHOLOGY.meaning) != MORPHOLOGY
