@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from medseg.base.choices import check_choices
@@ -79,13 +80,14 @@ class Segmenter:
         if "choices" in config:
             check_settings(weights, self._get("choices"), force=self._get("other_settings"))
         load_weights(network, weights)
+        self._turn = Lock()
         self._reader, self._memory = self._get("reader"), self._get("in_memory")
         self.labels = self._get("label_files").table
         self.made_by = name_version(str(config["name"]), folder)
         self.modality = str(config.get("modality") or "")
 
     def __call__(self, image: Any, *, affine: ArrayLike | None = None) -> Segmentation:
-        """Segment a volume.
+        """Segment a volume; calls from several threads wait for each other.
 
         Args:
             image: a path, of a NIfTI or other volume file, a DICOM folder or file; an image of
@@ -98,6 +100,10 @@ class Segmenter:
             TypeError: another kind of image, or an array without its affine.
             ValueError: an image that cannot be what the network was trained on.
         """
+        with self._turn:
+            return self._segment(image, affine)
+
+    def _segment(self, image: Any, affine: ArrayLike | None) -> Segmentation:
         from medseg.inference.cases.memory_reader import NAME, read_image, take_image
         from medseg.inference.outputs.label_map import check_on_source_grid, read_class_indices
         from medseg.inference.outputs.notes import read_notes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -115,3 +117,16 @@ def test_a_bundle_for_pictures_or_without_weights_is_refused(image):
         medseg.segment(image, bundle="nuclei")
     with pytest.raises(FileNotFoundError, match="weights"):
         medseg.segment(image, bundle="liver_3d")
+
+
+def test_calls_from_several_threads_have_each_its_own_result(found, image):
+    array, geometry = load(image)
+    mirrored = array[::-1, :-1]
+
+    def segment(values):
+        return medseg.segment(values, affine=geometry.affine, bundle="hippocampus", **QUICK).mask
+
+    expected = [segment(array), segment(mirrored)]
+    with ThreadPoolExecutor(4) as pool:
+        masks = list(pool.map(segment, [array, mirrored] * 4))
+    assert all(np.array_equal(m, e) for m, e in zip(masks, expected * 4, strict=True))
