@@ -72,6 +72,10 @@ class VolumeReader(ImageReader):
         affine: "sform" or "qform" where a NIfTI states both.
         units: the unit of lengths of a volume file.
 
+    Attributes:
+        left_out: of "all", the series that are not read, by the names of their cases, with the
+            reason; `medseg.inference.find_cases` fills it.
+
     Raises:
         TypeError: `volume` is no whole number.
         ValueError: `affine` or `units` is none of those words, or labels are to be resampled.
@@ -107,6 +111,7 @@ class VolumeReader(ImageReader):
             affine=affine,
             units=units,
         )
+        self.left_out: dict[str, str] = {}
         self._series: dict[Path, tuple[Series, list[tuple[int, int]]]] = {}
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from monai.data.image_reader import ImageReader
 from monai.engines import SupervisedEvaluator
 from torch.utils.data import Dataset
 
@@ -45,6 +46,7 @@ class RecordSegmentation(logging.Handler):
         weights: the file.
         device: that computes.
         choices: of the config; their digest tells whether two commands had the same settings.
+        reader: of the images; the series of a study that it leaves out are recorded too.
 
     Attributes:
         at_end: what is called after the file is written, such as the writing of an index.
@@ -63,8 +65,10 @@ class RecordSegmentation(logging.Handler):
         weights: str | os.PathLike,
         device: str | torch.device,
         choices: Mapping[str, Any] | None = None,
+        reader: ImageReader | None = None,
     ) -> None:
         super().__init__(logging.INFO)
+        self.reader = reader
         self.folder = Path(output_dir)
         self.about = {"bundle": made_by, "weights_sha256": hash_file(weights)}
         self.about["settings_sha256"] = _hash_settings(choices or {})
@@ -75,6 +79,8 @@ class RecordSegmentation(logging.Handler):
 
     def __enter__(self) -> RecordSegmentation:
         logging.getLogger(report_case.__module__).addHandler(self)
+        for case, reason in getattr(self.reader, "left_out", {}).items():
+            report_case(LEFT_OUT, case, reason=reason)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from medseg.inference.cases.report import DONE, FAILED, PLANNED, report_case
+from medseg.ingest.reader import VolumeReader
 from medseg.report import RecordSegmentation
 
 
@@ -41,6 +42,18 @@ def test_what_became_of_each_case_is_written_at_the_end(record, tmp_path):
     assert found["bundle"] == "liver 0.1.0"
     assert len(found["weights_sha256"]) == len(found["settings_sha256"]) == 64
     assert found["started"] <= found["ended"]
+
+
+def test_series_that_the_reader_leaves_out_are_recorded_with_the_reason(record, tmp_path):
+    reader = VolumeReader(choose="all")
+    reader.left_out["study_series-7"] = "it is an MR"
+    with record(reader=reader):
+        report_case(DONE, "study_series-2")
+    (found,) = read(tmp_path)
+    assert [(one["case"], one["status"]) for one in found["cases"]] == [
+        *(("study_series-7", "left out"), ("study_series-2", "done")),
+    ]
+    assert found["cases"][0]["reason"] == "it is an MR"
 
 
 def test_it_is_written_also_where_the_command_is_interrupted(record, tmp_path):

@@ -70,7 +70,10 @@ def _split(
         refusals.append(f"{count} in {path.absolute()}, none of which is an image to segment")
         return
     reasons = {place: _explain_refusal(one, check) for place, one in images.items()}
-    left_out = [f"{_describe(images[place])}: {why}" for place, why in reasons.items() if why]
+    refused = {place: one for place, one in images.items() if reasons[place]}
+    names = {place: f"{case['case']}_{name}" for place, name in _name(images).items()}
+    reader.left_out |= {names[place]: reasons[place] for place in refused}
+    left_out = [f"{_describe(one)}: {reasons[place]}" for place, one in refused.items()]
     accepted = {place: one for place, one in images.items() if not reasons[place]}
     if not accepted:
         count = count_noun(len(images), "image series", plural="image series")
@@ -78,8 +81,9 @@ def _split(
         return
     for one in left_out:
         logger.warning("%s: left out: %s", case["case"], one)
-    for place, name in _name(accepted).items():
-        yield {"case": f"{case['case']}_{name}", "image": str(place), ONE_OF: case["case"]}
+    for place in names:
+        if place in accepted:
+            yield {"case": names[place], "image": str(place), ONE_OF: case["case"]}
 
 
 def _explain_refusal(series: Series, check: CheckImaged | None) -> str:

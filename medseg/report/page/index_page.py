@@ -12,7 +12,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from medseg.base.text import count_noun
-from medseg.inference.cases.report import FAILED
+from medseg.inference.cases.report import FAILED, LEFT_OUT
 from medseg.inference.preview.caption import format_volume
 from medseg.report.page.compose import render, write_page
 from medseg.report.page.listed_case import WARNED, ListedCase, list_cases
@@ -39,6 +39,7 @@ class Totals:
         cases: how many there are.
         warned: those of them with warnings.
         failed: those that failed.
+        left_out: series of a study that the bundle is not for.
         seconds: that the others took, as far as that is known.
         sums: name of a structure -> count, sum and sum of squares of its volumes in mL, where it
             was found.
@@ -47,6 +48,7 @@ class Totals:
     cases: int = 0
     warned: int = 0
     failed: int = 0
+    left_out: int = 0
     seconds: float = 0.0
     sums: dict[str, tuple[int, float, float]] = field(default_factory=dict)
 
@@ -55,6 +57,7 @@ class Totals:
         self.cases += 1
         self.warned += case.status == WARNED
         self.failed += case.status == FAILED
+        self.left_out += case.status == LEFT_OUT
         self.seconds += case.seconds or 0.0
         for name, volume in case.volumes_ml.items():
             count, total, squares = self.sums.get(name, (0, 0.0, 0.0))
@@ -105,7 +108,7 @@ def write_index(folder: str | os.PathLike, *, refresh: bool = False) -> None:
 def _render_parts(root: Path, totals: Totals) -> Iterator[Markup]:
     names = list(totals.sums)
     columns = names if len(names) <= MOST_COLUMNS else []
-    done = totals.cases - totals.failed
+    done = totals.cases - totals.failed - totals.left_out
     yield render(
         "index_head.html",
         mark=Markup(_MARK),

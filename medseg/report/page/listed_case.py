@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from medseg.inference.cases.report import DONE, FAILED
+from medseg.inference.cases.report import DONE, FAILED, LEFT_OUT
 from medseg.report.page.case_page import ENDING, SCHEMA, SUMMARY
 
 logger = logging.getLogger(__name__)
@@ -30,12 +30,12 @@ class ListedCase:
 
     Attributes:
         case: its name.
-        status: "done", "warning" or "failed".
+        status: "done", "warning", "failed", or "left out" of a series that the bundle is not for.
         page: the name of its page; "" where it has none.
         picture: a thumbnail as JPEG in base64; "" for none.
         bundle: with its version.
         day: of the segmentation, or of the failure.
-        remarks: the warnings, or why it failed.
+        remarks: the warnings, or why it failed or was left out.
         volumes_ml: name of a structure -> its volume.
         lesions: name of a structure -> the number of its lesions, where it has any.
         seconds: that it took; None where that is not known.
@@ -131,8 +131,8 @@ def _read_start(path: Path) -> str:
 
 
 def _is_there(folder: Path, record: Mapping[str, Any]) -> bool:
-    """Whether a case that has no page failed, or has a label map still."""
-    return record["status"] == FAILED or (folder / str(record.get("mask"))).is_file()
+    """Whether a case that has no page failed or was left out, or has a label map still."""
+    return record["status"] in (FAILED, LEFT_OUT) or (folder / str(record.get("mask"))).is_file()
 
 
 def _join(
@@ -141,11 +141,11 @@ def _join(
     """A case by its page and by what the last record says, of which there is one at least."""
     record = record or {}
     seconds = record.get("seconds")
-    if record.get("status") == FAILED:
+    if record.get("status") in (FAILED, LEFT_OUT):
         earlier = ("the page is that of an earlier command",) if page else ()
         return ListedCase(
             case=case,
-            status=FAILED,
+            status=str(record["status"]),
             page=page["page"] if page else "",
             bundle=record["bundle"],
             day=record["day"],

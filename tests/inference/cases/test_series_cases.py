@@ -72,6 +72,14 @@ def test_a_series_that_the_bundle_is_not_for_is_left_out_with_the_reason(study, 
     assert len(names(study, check=forced)) == 3
 
 
+def test_what_is_left_out_is_known_to_the_reader_with_its_reason(study):
+    reader = VolumeReader(choose="all")
+    find_cases(study, reader=reader, check=CheckImaged("image", modality="CT"))
+    assert reader.left_out == {
+        "study_series-7": "the DICOM header says MR, the network was trained on CT"
+    }
+
+
 def test_a_study_without_a_series_for_the_bundle_is_refused(study):
     for file in study.glob("*.1.2.7"):
         file.unlink()

@@ -71,6 +71,12 @@ def test_a_case_that_failed_has_its_reason(tmp_path):
     assert (found.status, found.remarks, found.day) == ("failed", ("no image",), "2026-01-03")
 
 
+def test_a_series_that_was_left_out_has_its_reason(tmp_path):
+    write_record(tmp_path, {"case": "a", "status": "left out", "reason": "it is an MR"})
+    (found,) = list_cases(tmp_path)
+    assert (found.status, found.remarks) == ("left out", ("it is an MR",))
+
+
 def test_the_last_command_counts(tmp_path):
     write_page(tmp_path, "a")
     write_record(tmp_path, {"case": "a", "status": "failed", "reason": "disk full"})
