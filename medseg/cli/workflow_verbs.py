@@ -3,6 +3,7 @@
 What a verb needs is imported when it runs, so that `medseg --help` answers at once.
 """
 
+import re
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext, redirect_stdout
@@ -117,11 +118,23 @@ def segment(
     refuse_override(context, source, "INPUT")
     fixed = [f"--input={source}", f"--output_dir={out}"]  # so, even where a name starts with --
     if series is not None:
-        fixed += [f"--{'series_uid' if '.' in series else 'choose_series'}={series}"]
+        fixed += [_read_series(series)]
     if plan and not any(word.partition("=")[0] == "--existing" for word in context.args):
         fixed += ["--existing", "None"]  # a plan writes nothing, so that nothing is in its way
     run_id = _PLANNING if plan else "inference"
     _run(bundle, "inference", run_id, context, fixed=fixed, json=json, out=out, source=source)
+
+
+def _read_series(series: str) -> str:
+    """The override that `--series` stands for."""
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)+", series):
+        return f"--series_uid={series}"
+    if series in ("all", "largest") or re.fullmatch(r"[+-]?[0-9]{1,11}", series):
+        return f"--choose_series={series}"
+    raise typer.BadParameter(
+        f"--series is {series!r}: pass all, largest, or the number or UID of a series, which "
+        "medseg inspect shows"
+    )
 
 
 def prune(

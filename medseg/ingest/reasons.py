@@ -203,8 +203,8 @@ REMEDIES: dict[Reason, str] = {
     ),
     Reason.UNDECODABLE: "decompress the file with another tool, e.g. gdcmconv --raw",
     Reason.SEVERAL_SERIES: (
-        f"pass {SERIES_UID} or --choose_series NUMBER of one, see medseg inspect, or a folder of "
-        "the files of only one series"
+        f"pass {SERIES_UID} or, where it has a number of its own, --choose_series NUMBER, see "
+        "medseg inspect, or a folder of the files of only one series"
     ),
     Reason.UNKNOWN_SERIES: "pass the UID of a series that is there",
     Reason.NOT_AN_IMAGE: "pass the image series it refers to",

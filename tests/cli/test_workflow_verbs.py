@@ -77,6 +77,13 @@ def test_segment_takes_the_series_that_are_asked_for(here, calls, series, key):
     assert calls[0][key[0]] == key[1]
 
 
+def test_a_series_that_is_none_is_refused_by_the_name_of_the_option(here, calls):
+    ended = run_medseg("segment", "docs", "-o", "masks", "--series", "abc")
+    assert ended.exit_code != 0
+    assert "--series is 'abc': pass all, largest" in " ".join(ended.stderr.split())
+    assert not calls
+
+
 def test_segment_plans_without_computing(here, calls):
     assert run_medseg("segment", "docs", "-o", "masks", "--plan").exit_code == 0
     assert calls[0]["run_id"] == "planning"
