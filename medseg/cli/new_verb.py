@@ -4,7 +4,7 @@ import sys
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -12,9 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from medseg.cli.errors import one_line_errors
-from medseg.cli.numbers import WholeOption
+from medseg.cli.numbers import NumberOption, WholeOption
 from medseg.cli.output import Json, say, say_error_as_json, say_json
 from medseg.cli.paths import PathOption
+
+if TYPE_CHECKING:
+    from medseg.planning.plan_folder import PlannedFolder
 
 
 def new(
@@ -40,6 +43,13 @@ def new(
     preset: Annotated[
         str, typer.Option(help="small (CPU, minutes), medium (GPU, hours) or large (GPU, days).")
     ] = "small",
+    hours: Annotated[
+        float | None,
+        NumberOption(help="Time that the training may take on this machine; it sets the epochs."),
+    ] = None,
+    measure: Annotated[
+        bool, typer.Option(help="Try a few steps, to say how long they take and what they need.")
+    ] = True,
     seed: Annotated[int, WholeOption(help="Of the test patients and the folds.")] = 0,
     json: Json = False,
 ) -> None:
@@ -52,6 +62,7 @@ def new(
     """
     with one_line_errors(also=say_error_as_json(json)):
         from medseg.base.arguments import check_choice
+        from medseg.bundles.own.measure_steps import measure_steps
         from medseg.bundles.own.write_bundle import check_new, write_bundle
         from medseg.datasets.own.class_names import parse_classes
         from medseg.planning.plan import SIZES
@@ -59,6 +70,11 @@ def new(
 
         check_choice("preset", preset, tuple(SIZES))
         check_new(out, name)
+        if hours is not None and (hours <= 0 or not measure):
+            raise ValueError(
+                "--hours sets the epochs by steps that are tried: pass a number above 0, without "
+                "--no-measure"
+            )
         given = None if classes is None else parse_classes(classes)
         with redirect_stdout(sys.stderr) if json else nullcontext():
             planned = plan_folder(
@@ -72,6 +88,9 @@ def new(
             )
             datalist = planned.write_datalist(seed=seed)
             folder = write_bundle(out / name, planned.task)
+            cost = measure_steps(folder) if measure else None
+            if cost is not None and hours is not None:
+                planned = _fit_into(planned, folder, hours=hours, step_seconds=cost.seconds)
         if json:
             say_json(
                 {
@@ -80,6 +99,7 @@ def new(
                     "classes": planned.classes,
                     "fingerprint": asdict(planned.found),
                     "plan": [asdict(choice) for choice in planned.choices],
+                    "step": None if cost is None else asdict(cost),
                 }
             )
             return
@@ -90,4 +110,29 @@ def new(
             table.add_row(*map(escape, (choice.key.strip("_"), str(choice.value), choice.why)))
         Console().print(table)
         say(f"{planned.found.cases} cases: {datalist}")
+        if cost is not None:
+            say(
+                f"a step takes {cost.seconds:.2g} s on this machine and "
+                f"{cost.peak_bytes / 2**30:.1f} GiB beside what is loaded"
+            )
         say(f"bundle: {folder}; next: medseg train -b {name}")
+
+
+def _fit_into(
+    planned: "PlannedFolder", folder: Path, *, hours: float, step_seconds: float
+) -> "PlannedFolder":
+    """Set the epochs by the time that there is, in the plan and in the bundle."""
+    from medseg.bundles.own.write_bundle import change_task
+    from medseg.planning.plan import fit_epochs
+
+    epochs = fit_epochs(
+        planned.found.cases,
+        batch_size=planned.task["batch_size"],
+        step_seconds=step_seconds,
+        hours=hours,
+    )
+    why = f"fit into {hours:g} hours at {step_seconds:.2g} s a step"
+    fitted = planned.with_choice("max_epochs", epochs, why)
+    fitted = fitted.with_choice("val_interval", max(epochs // 5, 1), "five times")
+    change_task(folder, fitted.task)
+    return fitted

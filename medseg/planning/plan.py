@@ -56,6 +56,9 @@ FEWEST_FOR_BATCH_NORM = 8
 TEST_SHARE = 0.2
 FOLDS = 5
 MOST_EPOCHS = 1_000
+STEP_SHARE = 0.8
+"""Of the time of a training; the rest is for reading, augmentation and validation."""
+
 FLIP_PROB = 0.5
 
 
@@ -104,6 +107,28 @@ def make_plan(found: Fingerprint, *, preset: Preset = "small") -> list[Choice]:
         *_choose_training(found, size, batch),
         *_choose_augmentation(found),
     ]
+
+
+def count_training_cases(cases: int) -> int:
+    """About how many cases a fold is trained on, without those for testing and for validation."""
+    return max(round(cases * (1 - TEST_SHARE) * (1 - 1 / FOLDS)), 1)
+
+
+def fit_epochs(cases: int, *, batch_size: int, step_seconds: float, hours: float) -> int:
+    """The epochs that fit into a time, of which `STEP_SHARE` is for steps; 1 at least.
+
+    Args:
+        cases: of the dataset.
+        batch_size: cases of a step.
+        step_seconds: of one step.
+        hours: that the training may take.
+
+    Example:
+        >>> fit_epochs(250, batch_size=2, step_seconds=1.0, hours=1.0)
+        35
+    """
+    steps = max(count_training_cases(cases) // batch_size, 1)
+    return max(int(hours * 3600 * STEP_SHARE / (step_seconds * steps)), 1)
 
 
 def choose_spacing(found: Fingerprint) -> tuple[float, ...]:
@@ -226,8 +251,7 @@ def _choose_norm(found: Fingerprint, batch: int) -> list[Choice]:
 
 
 def _choose_training(found: Fingerprint, size: Size, batch: int) -> list[Choice]:
-    training = max(round(found.cases * (1 - TEST_SHARE) * (1 - 1 / FOLDS)), 1)
-    patches = 2
+    training, patches = count_training_cases(found.cases), 2
     steps = max(training // batch, 1)
     epochs = min(max(round(size.steps / steps), 1), MOST_EPOCHS)
     return [

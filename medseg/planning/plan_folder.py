@@ -6,7 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,11 @@ class PlannedFolder:
             values=self.found.values,
             dataset_dir=self.datalist_dir.as_posix(),
         )
+
+    def with_choice(self, key: str, value: Any, why: str) -> PlannedFolder:
+        """A copy with another value of a key."""
+        others = [choice for choice in self.choices if choice.key != key]
+        return replace(self, choices=[*others, Choice(key, value, why)])
 
     def write_datalist(self, *, seed: int = 0) -> Path:
         """Write the list of the cases, a fifth of the patients held out for testing.

@@ -5,16 +5,18 @@ import json
 from cli.commands import run_medseg
 from planning.test_plan_folder import data as data  # a fixture
 
+from medseg.bundles.own import measure_steps
+
 
 def test_it_prints_each_choice_with_its_reason_and_what_to_run_next(data):
-    ended = run_medseg("new", "kidney", "--data", data)
+    ended = run_medseg("new", "kidney", "--data", data, "--no-measure")
     assert ended.exit_code == 0
     assert "image_size" in ended.stdout
     assert "next: medseg train -b kidney" in ended.stdout
 
 
 def test_as_json_a_program_has_the_fingerprint_and_the_plan(data):
-    ended = run_medseg("new", "kidney", "--data", data, "--json")
+    ended = run_medseg("new", "kidney", "--data", data, "--json", "--no-measure")
     told = json.loads(ended.stdout)
     assert told["classes"] == {"kidney": [1]}
     assert told["fingerprint"]["cases"] == 6
@@ -30,9 +32,25 @@ def test_an_unknown_preset_and_a_missing_folder_are_one_line(data, tmp_path):
 
 
 def test_a_bundle_of_ones_own_is_built_again_by_its_name(data, tmp_path):
-    run_medseg("new", "kidney", "--data", data)
+    run_medseg("new", "kidney", "--data", data, "--no-measure")
     task = tmp_path / "bundles" / "kidney" / "task.json"
     task.write_text(json.dumps({**json.loads(task.read_text()), "max_epochs": 9}))
     ended = run_medseg("bundles", "build", "kidney")
     assert ended.exit_code == 0
     assert "train.json" in ended.stdout
+
+
+def test_hours_set_the_epochs_by_a_step_that_is_tried(data, tmp_path, monkeypatch):
+    cost = measure_steps.StepCost(seconds=3.6, peak_bytes=2**30)
+    monkeypatch.setattr(measure_steps, "measure_steps", lambda folder: cost)
+    ended = run_medseg("new", "kidney", "--data", data, "--hours", "0.1")
+    assert "a step takes 3.6 s on this machine and 1.0 GiB" in ended.stdout
+    task = json.loads((tmp_path / "bundles" / "kidney" / "task.json").read_text())
+    steps = 4 // 2  # of 6 cases 4 are trained on
+    assert task["max_epochs"] == int(0.1 * 3600 * 0.8 / 3.6 / steps)
+
+
+def test_hours_without_a_step_that_is_tried_are_refused(data):
+    ended = run_medseg("new", "kidney", "--data", data, "--hours", "1", "--no-measure")
+    assert ended.exit_code != 0
+    assert "--hours sets the epochs by steps that are tried" in ended.stderr

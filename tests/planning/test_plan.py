@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from medseg.planning.fingerprint import Fingerprint
-from medseg.planning.plan import FEWEST_AT_BOTTOM, SIZES, choose_patch, choose_spacing, make_plan
+from medseg.planning.plan import (
+    FEWEST_AT_BOTTOM,
+    SIZES,
+    choose_patch,
+    choose_spacing,
+    fit_epochs,
+    make_plan,
+)
 
 FOUND = Fingerprint(
     cases=260,
@@ -142,3 +149,9 @@ def test_the_epochs_make_the_steps_of_the_preset():
 def test_too_few_cases_are_refused():
     with pytest.raises(ValueError, match="2 cases cannot be split"):
         make_plan(replace(FOUND, cases=2))
+
+
+def test_epochs_fit_into_the_hours_that_there_are():
+    options = {"batch_size": 2, "step_seconds": 1.0}
+    assert fit_epochs(250, **options, hours=1) == 3600 * 0.8 // 80  # 160 cases are 80 steps
+    assert fit_epochs(250, **options, hours=0.0001) == 1

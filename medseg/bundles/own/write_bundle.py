@@ -90,6 +90,13 @@ def write_bundle(folder: Path, task: Mapping[str, Any]) -> Path:
     return folder
 
 
+def change_task(folder: Path, task: Mapping[str, Any]) -> None:
+    """Write the task file of a bundle anew, and build its configs again."""
+    with whole(folder / TASK_FILE) as partial:
+        partial.write_text(build.format_config(task))
+    build_own(folder)
+
+
 def build_own(folder: Path) -> list[Path]:
     """Build the configs of a bundle again from its own task file.
 

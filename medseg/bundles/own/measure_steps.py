@@ -1,0 +1,89 @@
+"""Measure steps: how long a step of a bundle's training takes on this machine, and its memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TIMED = 2
+"""Steps that are timed, after one that is not."""
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """What a step of the optimiser costs.
+
+    Attributes:
+        seconds: of a step: forward, backward and update; without reading and augmentation.
+        peak_bytes: by which the memory of the process grew.
+    """
+
+    seconds: float
+    peak_bytes: int
+
+
+def measure_steps(bundle: Path) -> StepCost:
+    """Train the network of a bundle for a few steps on noise, in a process of its own.
+
+    Network, loss, optimiser and precision are those of its train.json; nothing is read or written.
+
+    Raises:
+        MemoryError: the process was ended, as the system does where memory runs out.
+
+    Example:
+        >>> measure_steps(Path("bundles/kidney")).seconds  # doctest: +SKIP
+        0.6
+    """
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    worker = context.Process(target=_send_cost, args=(bundle, sender))
+    worker.start()
+    sender.close()
+    try:
+        answer = receiver.recv()
+    except EOFError as error:
+        raise MemoryError(
+            "the steps that were tried ended the process: the plan needs more memory than there "
+            "is, choose a smaller preset"
+        ) from error
+    finally:
+        worker.join()
+    return StepCost(*answer)
+
+
+def _send_cost(bundle: Path, sender: Any) -> None:
+    """Run the steps; the seconds of the fastest timed one and the growth of memory are sent."""
+    import torch
+    from monai.bundle import ConfigParser
+
+    from medseg.base.memory import keep_freed_pages
+    from medseg.networks.analysis.cost import measure_growth
+
+    keep_freed_pages()
+    parser = ConfigParser(ConfigParser.load_config_file(str(bundle / "configs" / "train.json")))
+    network, loss, optimizer, device, inferer = (
+        parser.get_parsed_content(key)
+        for key in ("network", "loss", "optimizer", "device", "train#inferer")
+    )
+    shape, classes = parser["image_size"], parser["classes"]
+    batch = parser["batch_size"] * parser.get("patches_per_volume", 1)
+    image = torch.randn(batch, network.in_channels, *shape, device=device)
+    label = torch.randint(0, len(classes) + 1, (batch, 1, *shape), device=device)
+    network.train()
+    seconds: list[float] = []
+
+    def work() -> None:
+        for _ in range(TIMED + 1):
+            start = time.perf_counter()
+            optimizer.zero_grad()
+            loss(inferer(image, network), label).backward()
+            optimizer.step()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            seconds.append(time.perf_counter() - start)
+
+    peak = measure_growth(work)
+    sender.send((min(seconds[1:]), peak))
