@@ -133,6 +133,7 @@ def check(config: Config = _TOML, json: Json = False) -> None:
         from medseg.gateway.check import check_gateway
 
         def load() -> str:
+            """Load the bundle; its name and version."""
             from medseg.bundles.segment_series import SegmentSeries
 
             made = SegmentSeries(settings.bundle, outputs=settings.outputs, **settings.keys)

@@ -4,7 +4,7 @@ import sys
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,6 +17,7 @@ from medseg.cli.output import Json, say, say_error_as_json, say_json
 from medseg.cli.paths import PathOption
 
 if TYPE_CHECKING:
+    from medseg.bundles.own.measure_steps import StepCost
     from medseg.planning.plan_folder import PlannedFolder
 
 
@@ -55,8 +56,8 @@ def new(
 ) -> None:
     """Make a bundle for your own images and labels: check them, plan, and write it.
 
-    Nothing is trained yet, which train -b NAME does, and the images stay where they are. The
-    bundle's task.json has every choice; change it and run [cyan]medseg bundles build NAME[/].
+    It trains nothing: that is what train -b NAME is for. The images stay where they are. The file
+    task.json in the bundle has every choice: change it, and run bundles build NAME.
 
     Example: [cyan]medseg new kidney --data my_scans[/]
     """
@@ -92,30 +93,40 @@ def new(
             if cost is not None and hours is not None:
                 planned = _fit_into(planned, folder, hours=hours, step_seconds=cost.seconds)
         if json:
-            say_json(
-                {
-                    "bundle": str(folder.absolute()),
-                    "datalist": str(datalist.absolute()),
-                    "classes": planned.classes,
-                    "fingerprint": asdict(planned.found),
-                    "plan": [asdict(choice) for choice in planned.choices],
-                    "step": None if cost is None else asdict(cost),
-                }
-            )
-            return
-        table = Table(box=None, pad_edge=False)
-        for heading in ("key", "value", "why"):
-            table.add_column(heading)
-        for choice in planned.choices:
-            table.add_row(*map(escape, (choice.key.strip("_"), str(choice.value), choice.why)))
-        Console().print(table)
-        say(f"{planned.found.cases} cases: {datalist}")
-        if cost is not None:
-            say(
-                f"a step takes {cost.seconds:.2g} s on this machine and "
-                f"{cost.peak_bytes / 2**30:.1f} GiB beside what is loaded"
-            )
-        say(f"bundle: {folder}; next: medseg train -b {name}")
+            say_json(_describe(planned, folder, datalist, cost))
+        else:
+            _print(planned, folder, datalist, cost)
+
+
+def _describe(
+    planned: "PlannedFolder", folder: Path, datalist: Path, cost: "StepCost | None"
+) -> dict[str, Any]:
+    """What was found, planned and written, for a program."""
+    return {
+        "bundle": str(folder.absolute()),
+        "datalist": str(datalist.absolute()),
+        "classes": planned.classes,
+        "fingerprint": asdict(planned.found),
+        "plan": [asdict(choice) for choice in planned.choices],
+        "step": None if cost is None else asdict(cost),
+    }
+
+
+def _print(planned: "PlannedFolder", folder: Path, datalist: Path, cost: "StepCost | None") -> None:
+    """The same for a person: each choice with its reason, and what to run next."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("key", "value", "why"):
+        table.add_column(heading)
+    for choice in planned.choices:
+        table.add_row(*map(escape, (choice.key.strip("_"), str(choice.value), choice.why)))
+    Console().print(table)
+    say(f"{planned.found.cases} cases: {datalist}")
+    if cost is not None:
+        say(
+            f"a step takes {cost.seconds:.2g} s on this machine and "
+            f"{cost.peak_bytes / 2**30:.1f} GiB of memory, beside the program and the images"
+        )
+    say(f"bundle: {folder}; next: medseg train -b {planned.name}")
 
 
 def _fit_into(

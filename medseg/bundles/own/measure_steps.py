@@ -46,8 +46,8 @@ def measure_steps(bundle: Path) -> StepCost:
         answer = receiver.recv()
     except EOFError as error:
         raise MemoryError(
-            "the steps that were tried ended the process: the plan needs more memory than there "
-            "is, choose a smaller preset"
+            f"the steps that were tried ended the process: {bundle} needs more memory than there "
+            "is; remove this folder, and choose a smaller preset"
         ) from error
     finally:
         worker.join()
@@ -76,6 +76,7 @@ def _send_cost(bundle: Path, sender: Any) -> None:
     seconds: list[float] = []
 
     def work() -> None:
+        """Run all steps, and keep the seconds of each."""
         for _ in range(TIMED + 1):
             start = time.perf_counter()
             optimizer.zero_grad()

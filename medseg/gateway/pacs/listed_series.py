@@ -52,20 +52,16 @@ def read_listed(entry: Any) -> ListedSeries | None:
     if not texts["StudyInstanceUID"] or not texts["SeriesInstanceUID"]:
         return None
     number = texts["NumberOfSeriesRelatedInstances"]
-    return ListedSeries(
-        study_uid=texts["StudyInstanceUID"],
-        series_uid=texts["SeriesInstanceUID"],
-        modality=texts["Modality"],
-        body_part=texts["BodyPartExamined"],
-        description=texts["SeriesDescription"],
-        institution=texts["InstitutionName"],
-        instances=int(number) if number.isascii() and number.isdigit() else None,
-    )
+    return _make(texts, int(number) if number.isascii() and number.isdigit() else None)
 
 
 def describe_listed(header: Dataset) -> ListedSeries:
     """The same from the header of an image."""
     texts = {keyword: str(header.get(keyword) or "").strip() for keyword in KEYWORDS}
+    return _make(texts, None)
+
+
+def _make(texts: Mapping[str, str], instances: int | None) -> ListedSeries:
     return ListedSeries(
         study_uid=texts["StudyInstanceUID"],
         series_uid=texts["SeriesInstanceUID"],
@@ -73,6 +69,7 @@ def describe_listed(header: Dataset) -> ListedSeries:
         body_part=texts["BodyPartExamined"],
         description=texts["SeriesDescription"],
         institution=texts["InstitutionName"],
+        instances=instances,
     )
 
 
