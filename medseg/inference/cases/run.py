@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,15 +18,13 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from medseg.base.console_streams import is_on_terminal, log_from
 from medseg.base.errors import (
-    add_page,
     find_root_cause,
     forget_frames,
-    is_documented,
-    show_traceback,
 )
 from medseg.base.text import count_noun, escape_unprintable, shorten_list
 from medseg.base.watch import Watch
 from medseg.inference.cases.check_image import RefusedImageError
+from medseg.inference.cases.kinds_of_failure import KindsOfFailure, describe_failure
 from medseg.inference.cases.read_ahead import ReadAhead
 from medseg.inference.cases.report import DONE, FAILED, LEFT_OUT, PLANNED, report_case
 from medseg.inference.cases.series_cases import ONE_OF
@@ -36,9 +33,6 @@ from medseg.inference.tiles.memory_plan import Plan, find_device
 from medseg.inference.tiles.sweep import CancelledError
 
 logger = logging.getLogger(__name__)
-
-_NUMBER = re.compile(r"(?<![\w./-])-?\d+(\.\d+)?(?!\w|\.\w)")
-"""A number by itself, none that is part of a name."""
 
 
 class CasesFailedError(RuntimeError):
@@ -109,7 +103,7 @@ def run_cases(
     """
     cases: Sequence[dict[str, Any]] = dataset.data  # type: ignore[attr-defined]
     failures: dict[str, str] = {}
-    kinds = _KindsOfFailure()
+    kinds = KindsOfFailure()
     left_out: dict[str, str] = {}
     made: dict[str, list[Path]] = {}
     reader = ReadAhead(dataset, len(cases))
@@ -160,7 +154,7 @@ def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
     """
     cases: Sequence[dict[str, Any]] = dataset.data  # type: ignore[attr-defined]
     failures: dict[str, str] = {}
-    with closing(_KindsOfFailure()) as kinds:
+    with closing(KindsOfFailure()) as kinds:
         for index, case in enumerate(cases):
             name = case["case"]
             try:
@@ -248,54 +242,11 @@ def _is_series_of_other_kind(case: Mapping[str, Any], error: BaseException) -> b
 
 def _leave_out(case: str, error: BaseException) -> str:
     """Log and report that a series is left out; the reason."""
-    reason, shown = _describe_failure(error)
+    reason, shown = describe_failure(error)
     logger.warning("case %s is left out: %s", case, shown)
     report_case(LEFT_OUT, case, reason=reason)
     forget_frames(error)
     return reason
-
-
-class _KindsOfFailure:
-    """Logs why cases failed: the first of each kind of reason, and at the end how many more."""
-
-    def __init__(self) -> None:
-        self._cases: dict[str, list[str]] = {}
-
-    def log(self, case: str, error: BaseException) -> str:
-        """Log that a case failed, unless one failed for the same kind of reason; the reason."""
-        reason, shown = _describe_failure(error)
-        alike = self._cases.setdefault(_find_kind(reason), [])
-        alike.append(case)
-        if len(alike) == 1 or show_traceback():
-            logger.error("case %s failed: %s", case, shown, exc_info=show_traceback() and error)
-        return reason
-
-    def close(self) -> None:
-        """Log how many more cases failed for each kind of reason."""
-        for first, *others in self._cases.values():
-            if others and not show_traceback():
-                count = count_noun(len(others), "more case")
-                names = shorten_list(others)
-                logger.error("%s failed as case %s did: %s", count, first, names)
-
-
-def _find_kind(reason: str) -> str:
-    """What the reasons of cases share that differ in numbers or in details behind a semicolon.
-
-    Example:
-        >>> _find_kind("it is like none of 50 images; at most 0.25 alike")
-        'it is like none of # images'
-    """
-    return _NUMBER.sub("#", reason.partition(";")[0])
-
-
-def _describe_failure(error: BaseException) -> tuple[str, str]:
-    """Why a case failed, without and with the page that helps."""
-    cause = find_root_cause(error)
-    text = " ".join(str(cause).split())
-    reason = text if text and is_documented(cause) else f"{type(cause).__name__}: {text}"
-    shown = " ".join(add_page(cause).split()) if is_documented(cause) and text else reason
-    return reason, shown
 
 
 def _check_outputs(

@@ -33,7 +33,7 @@ from medseg.inference import (
 from medseg.inference.cases import report
 from medseg.inference.cases.read_ahead import COPIES_OF_NEXT
 from medseg.inference.cases.report import REPORT
-from medseg.inference.cases.run import _find_kind, plan_cases
+from medseg.inference.cases.run import plan_cases
 from medseg.inference.outputs.case_files import CaseFiles
 from medseg.inference.outputs.notes import add_found
 from medseg.inference.tiles.sweep import CancelledError
@@ -629,19 +629,3 @@ def test_a_known_reason_is_not_repeated_for_each_case_that_is_segmented(caplog):
         "1 more case failed as case c13 did: c26",
     ]
     assert error.value.failures["c26"] == "ZeroDivisionError: thirteen"
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "is_same"),
-    [
-        ("it is 0.25 alike, at most -3", "it is 1 alike, at most 4.5", True),
-        ("it is like none; at most 0.1", "it is like none; the border is 3", True),
-        ("c002.nii.gz is cut", "c005.nii.gz is cut", False),
-        ("the file 2.nii.gz is cut", "the file 5.nii.gz is cut", False),
-        ("too bright", "too dark", False),
-    ],
-)
-def test_reasons_that_differ_in_numbers_alone_are_of_one_kind_and_names_are_no_numbers(
-    one, other, is_same
-):
-    assert (_find_kind(one) == _find_kind(other)) is is_same
