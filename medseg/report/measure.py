@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.distance import pdist
@@ -22,13 +21,20 @@ from medseg.report.diameters import (
     measure_long_axis,
 )
 from medseg.report.lesions import number_lesions
+from medseg.report.surface import measure_surface
 
 PERCENTILES = (5, 25, 50, 75, 95)
 CLEARLY_THICKER = 1.2
 """A voxel so much longer along one axis shows along which axis the slices were acquired."""
 
-_OF_UPRIGHT_GRIDS = ("surface_mm2", "long_axis_mm", "perpendicular_mm", "width_mm")
-_OF_ALL_GRIDS = ("centroid_mm", "largest_diameter_mm", "is_at_edge", "intensities")
+_OF_UPRIGHT_GRIDS = ("long_axis_mm", "perpendicular_mm", "width_mm")
+_OF_ALL_GRIDS = (
+    "surface_mm2",
+    "centroid_mm",
+    "largest_diameter_mm",
+    "is_at_edge",
+    "intensities",
+)
 _EMPTY = "no voxel of the mask"
 _NO_IMAGE = "the values of the image are not at hand"
 _NO_CONFIDENCE = "the probabilities of the network are not at hand"
@@ -59,10 +65,7 @@ class Measurement:
         lesion: number of the lesion among those of its label, from 1; 0 for a whole structure.
         voxels: how many the structure has.
         volume_ml: their volume.
-        surface_mm2: area of the surface, by the number of times that lines in 13 directions cross
-            it (Crofton's formula, as SimpleITK computes it). Of spheres and ellipsoids it is right
-            within 4 %, whatever the voxels; a body with sharp edges along the axes loses up to a
-            quarter. A mesh through the voxels would be 9 to 19 % too large on the same spheres.
+        surface_mm2: area of the surface, of a mesh, see `medseg.report.surface`.
         centroid_mm: the centre of gravity, in RAS+ millimetres.
         long_axis_mm, perpendicular_mm, width_mm: in the slice where the long axis is longest, see
             `medseg.report.diameters`.
@@ -221,7 +224,7 @@ def _measure(
         lesion=lesion,
         voxels=voxels,
         volume_ml=voxels * geometry.voxel_volume_ml,
-        surface_mm2=None if longest is None else _measure_surface(part, geometry),
+        surface_mm2=measure_surface(part, geometry.affine),
         centroid_mm=(float(centroid[0]), float(centroid[1]), float(centroid[2])),
         long_axis_mm=None if longest is None else longest[1].long_axis_mm,
         perpendicular_mm=None if longest is None else longest[1].perpendicular_mm,
@@ -254,15 +257,6 @@ def _find_longest(part: NDArray[np.bool_], axis: int, geometry: Geometry) -> tup
 def _measure_largest(part: NDArray[np.bool_], geometry: Geometry) -> float:
     """The longest distance of two points of the surface."""
     return float(pdist(find_hull(find_outline(part) @ geometry.affine[:3, :3].T)).max())
-
-
-def _measure_surface(part: NDArray[np.bool_], geometry: Geometry) -> float:
-    image = sitk.GetImageFromArray(np.pad(part, 1).astype(np.uint8).transpose(2, 1, 0))
-    image.SetSpacing(geometry.spacing_mm)
-    shapes = sitk.LabelShapeStatisticsImageFilter()
-    shapes.ComputePerimeterOn()
-    shapes.Execute(image)
-    return float(shapes.GetPerimeter(1))
 
 
 def _measure_intensities(values: NDArray) -> Intensities:

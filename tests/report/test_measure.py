@@ -45,7 +45,7 @@ def test_a_sphere(spacing, turn):
     mask, geometry, centre = draw_ellipsoid((20, 20, 20), spacing, turn)
     (found,) = measure_structures(mask, geometry, LIVER)
     assert found.volume_ml == pytest.approx(4 / 3 * np.pi * 20**3 / 1000, rel=0.01)
-    assert found.surface_mm2 == pytest.approx(4 * np.pi * 20**2, rel=0.01)
+    assert found.surface_mm2 == pytest.approx(4 * np.pi * 20**2, rel=0.06)
     assert found.long_axis_mm == pytest.approx(40, abs=1)
     assert found.perpendicular_mm == pytest.approx(40, abs=1)
     assert found.largest_diameter_mm == pytest.approx(40, abs=max(spacing))
@@ -60,7 +60,7 @@ def test_an_ellipsoid(spacing, turn):
     assert found.volume_ml == pytest.approx(4 / 3 * np.pi * 30 * 12 * 18 / 1000, rel=0.01)
     a, b, c = np.array([30, 12, 18]) ** 1.6075  # Thomsen's formula, right within 1.2 %
     surface = 4 * np.pi * ((a * b + a * c + b * c) / 3) ** (1 / 1.6075)
-    assert found.surface_mm2 == pytest.approx(surface, rel=0.04)
+    assert found.surface_mm2 == pytest.approx(surface, rel=0.05)
     axis = find_slice_axis(geometry)
     across = sorted(r for k, r in enumerate((30, 12, 18)) if k != axis)
     assert found.long_axis_mm == pytest.approx(2 * across[1], abs=1)
@@ -77,7 +77,7 @@ def test_a_box(spacing, turn):
     (found,) = measure_structures(mask, geometry, LIVER)
     assert found.voxels == 20 * 14 * 8
     assert found.volume_ml == pytest.approx(a * b * c / 1000)
-    assert 0.7 < found.surface_mm2 / (2 * (a * b + a * c + b * c)) < 1  # edges are lost
+    assert 0.9 < found.surface_mm2 / (2 * (a * b + a * c + b * c)) < 1  # edges are rounded
     in_plane = [n for k, n in enumerate((a, b, c)) if k != find_slice_axis(geometry)]
     assert found.long_axis_mm == pytest.approx(np.hypot(*in_plane), rel=0.05)
 
