@@ -162,7 +162,7 @@ def _check_together(found: s.Settings) -> None:
     if found.listener is not None:
         _check_listener(found.listener)
     if found.peer is not None:
-        _check_titles("peer", found.peer.ae_title, found.peer.own_ae_title)
+        _check_peer(found.peer)
     if found.server is not None:
         _check_server(found.server)
 
@@ -171,6 +171,16 @@ def _check_listener(listener: s.Listener) -> None:
     if not listener.accept_from:
         raise ValueError("listener.accept_from is empty: name the machines that may send")
     _check_titles("listener", listener.ae_title, *listener.accept_from)
+    if listener.certificate is None and (listener.key or listener.ca_file):
+        raise ValueError("listener.certificate is missing: without it nothing is encrypted")
+
+
+def _check_peer(peer: s.Peer) -> None:
+    _check_titles("peer", peer.ae_title, peer.own_ae_title)
+    if not peer.tls and (peer.ca_file or peer.client_certificate or peer.client_key):
+        raise ValueError("peer has certificates, but not tls = true: add it, or take them out")
+    if peer.client_key is not None and peer.client_certificate is None:
+        raise ValueError("peer.client_key is without peer.client_certificate: add it")
 
 
 def _check_titles(place: str, *titles: str) -> None:

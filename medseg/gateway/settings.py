@@ -130,6 +130,10 @@ class Listener:
         accept_from: titles of the machines that may send.
         stable_seconds: a series is complete when none of its images came for so long.
         timeout_seconds: after so long without a message a sender is let go.
+        certificate: of this machine (PEM); with it, only encrypted connections (TLS) are taken.
+        key: its private key (PEM), where that is a file of its own.
+        ca_file: certificates (PEM) of which one must have signed that of a sender; None asks
+            senders for none.
     """
 
     port: int
@@ -138,6 +142,9 @@ class Listener:
     ae_title: str = "MEDSEG"
     stable_seconds: float = 60.0
     timeout_seconds: float = 60.0
+    certificate: Path | None = None
+    key: Path | None = None
+    ca_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -150,6 +157,10 @@ class Peer:
         ae_title: of that service.
         own_ae_title: by which the gateway introduces itself.
         timeout_seconds: after so long without an answer a result has failed.
+        tls: whether results go encrypted.
+        ca_file: certificates (PEM) that the peer's is signed with; None means the usual ones.
+        client_certificate: of this machine (PEM), for a peer that asks for one.
+        client_key: its private key (PEM), where that is a file of its own.
     """
 
     host: str
@@ -157,6 +168,10 @@ class Peer:
     ae_title: str
     own_ae_title: str = "MEDSEG"
     timeout_seconds: float = 60.0
+    tls: bool = False
+    ca_file: Path | None = None
+    client_certificate: Path | None = None
+    client_key: Path | None = None
 
 
 @dataclass(frozen=True)

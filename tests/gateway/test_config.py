@@ -106,6 +106,14 @@ def change(old, new):
         (change('password_env = "PACS_PASSWORD"', ""), "needs user and password_env"),
         (change('user = "medseg"', 'token_env = "T"'), "several of password_env"),
         (SMALL + "[listener]\nport = 104\naccept_from = []\n", "accept_from is empty"),
+        (
+            SMALL + "[listener]\nport = 104\naccept_from = 'A'\nkey = 'k.pem'\n",
+            "listener.certificate is missing",
+        ),
+        (
+            SMALL + "[peer]\nhost = 'a'\nport = 1\nae_title = 'A'\nca_file = 'a.pem'\n",
+            "peer has certificates, but not tls = true",
+        ),
         (SMALL + "[listener]\nport = 104\naccept_from = 'ÄÄ'\n", "AE title 'ÄÄ'"),
         ('bundle = "b"\nwork_dir = "w"\n[[rules]]\nmodality = "CT"\n', "images come from nowhere"),
     ],
@@ -134,9 +142,15 @@ def test_plain_http_is_taken_to_this_machine_or_where_it_is_said(read):
 
 def test_the_documentation_names_every_setting_and_its_examples_are_read(read, repository):
     page = (repository / "docs" / "how-to" / "connect-a-pacs.md").read_text()
-    first, second = re.findall(r"^```toml\n(.*?)^```$", page, re.M | re.S)
+    first, second, third = re.findall(r"^```toml\n(.*?)^```$", page, re.M | re.S)
     assert read(first).server.user == "medseg"
     assert read(first + second).peer.ae_title == "PACS"
+    for section in ("listener", "peer"):
+        added = re.search(rf"^\[{section}\].*?\n(.*?)(?=^\[|\Z)", third, re.M | re.S)[1]
+        second = second.replace(f"[{section}]\n", f"[{section}]\n{added}")
+    encrypted = read(first + second)
+    assert encrypted.peer.tls
+    assert encrypted.listener.certificate.name == encrypted.peer.client_certificate.name
     kinds = (settings.Settings, settings.Server, settings.Rule, settings.Watch, settings.Retry)
     kinds += (settings.Disk, settings.Health)
     names = {each.name for kind in kinds for each in fields(kind)}

@@ -263,6 +263,13 @@ def test_a_reason_has_neither_folders_nor_uids(tmp_path):
     assert make_reason(raised.value, tmp_path) == "image_00001.dcm of 3 ([UID]) is damaged"
 
 
+def test_a_reason_names_the_line_of_the_settings_that_mends_it(tmp_path):
+    with pytest.raises(HopelessError) as raised:
+        raise HopelessError("slices are missing: pass --resample True to interpolate")
+    reason = make_reason(raised.value, tmp_path)
+    assert reason == "slices are missing: pass resample = true in [keys] to interpolate"
+
+
 def test_images_reach_the_segmentation_byte_for_byte(processor, job, pacs, monkeypatch):
     seen = []
     inner = FakeSegment.__call__

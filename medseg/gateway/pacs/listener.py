@@ -23,6 +23,7 @@ from medseg.base.files import whole
 from medseg.export.uids import is_valid_uid
 from medseg.gateway.failures import GatewayError
 from medseg.gateway.pacs.listed_series import ListedSeries, describe_listed
+from medseg.gateway.pacs.tls import make_listener_context
 from medseg.gateway.rules import is_wanted
 from medseg.gateway.settings import Listener, Settings
 from medseg.gateway.state import FROM_LISTENER, open_state
@@ -66,6 +67,7 @@ class ImageListener:
 
         Raises:
             OSError: the port cannot be listened on.
+        ValueError: its certificate cannot be used.
         """
         listener = self.settings.listener
         if listener is None:
@@ -88,10 +90,13 @@ class ImageListener:
         for context in AllStoragePresentationContexts:
             entity.add_supported_context(context.abstract_syntax, SYNTAXES)
         entity.add_supported_context(Verification)
-        place = (listener.host, listener.port)
+        place, context = (listener.host, listener.port), make_listener_context(listener)
         try:
             return entity.start_server(
-                place, block=False, evt_handlers=[(evt.EVT_C_STORE, self._answer)]
+                place,
+                block=False,
+                evt_handlers=[(evt.EVT_C_STORE, self._answer)],
+                ssl_context=context,
             )
         except OSError as error:
             raise OSError(

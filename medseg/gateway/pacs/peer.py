@@ -13,6 +13,7 @@ from pynetdicom.sop_class import Verification
 
 from medseg.gateway.failures import AttemptError, HopelessError, UnavailableError
 from medseg.gateway.pacs.listener import hush
+from medseg.gateway.pacs.tls import make_peer_context
 from medseg.gateway.results import ResultUids
 from medseg.gateway.settings import Peer
 
@@ -30,10 +31,15 @@ class PeerDestination:
 
     Args:
         peer: its address and titles.
+
+    Raises:
+        ValueError: a certificate of the settings cannot be used.
     """
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
+        context = make_peer_context(peer)
+        self._tls_args = None if context is None else (context, peer.host)
 
     def ask(self) -> None:
         """See whether it answers (C-ECHO).
@@ -96,19 +102,27 @@ class PeerDestination:
     def _connected(self, entity: AE) -> Iterator[Association]:
         peer = self.peer
         with hush():
-            association = entity.associate(peer.host, peer.port, ae_title=peer.ae_title)
+            association = entity.associate(
+                peer.host, peer.port, ae_title=peer.ae_title, tls_args=self._tls_args
+            )
             if not association.is_established:
                 was_rejected = association.is_rejected
                 raise UnavailableError(
                     f"{self._name()} refuses the connection: correct peer.ae_title and "
                     "peer.own_ae_title, or let it know this machine"
                     if was_rejected
-                    else f"{self._name()} cannot be reached: see whether it runs"
+                    else f"{self._name()} cannot be reached: see whether it runs{self._doubt()}"
                 )
             try:
                 yield association
             finally:
                 association.release()
+
+    def _doubt(self) -> str:
+        """What else can be wrong: of a handshake that failed, no more than that is known."""
+        if self._tls_args is None:
+            return ", and whether it takes connections without TLS"
+        return ", whether it takes TLS, and whether peer.ca_file has signed its certificate"
 
     def _name(self) -> str:
         return f"the peer {self.peer.ae_title}"

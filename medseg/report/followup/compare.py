@@ -132,6 +132,10 @@ def compare_studies(
     )
 
 
+_CONTRARY = 20.0
+"""A change of volume, in percent, that a contrary change of the axes must not hide."""
+
+
 def _check_pair(before: Case, after: Case) -> None:
     if os.path.samefile(before.mask_file, after.mask_file):
         raise ValueError(
@@ -205,6 +209,14 @@ def _list_doubts_of(change: LesionChange) -> Iterator[str]:
     match = change.match
     if match is None:
         return
+    volume, axis = change.volume_ml.percent, change.long_axis_mm.percent
+    if volume is not None and axis is not None and volume * axis < 0 and abs(volume) >= _CONTRARY:
+        old, new = (", ".join(map(str, side)) for side in (match.before, match.after))
+        yield (
+            f"{change.structure} {old} before and {new} after: the volume changed by "
+            f"{volume:+.0f} % and the long axes by {axis:+.0f} %: the RECIST category, which goes "
+            "by the axes, does not show this"
+        )
     old, new = (", ".join(map(str, side)) for side in (match.before, match.after))
     if match.outcome in _UNSURE:
         yield (

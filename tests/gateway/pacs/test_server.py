@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import ssl
-import subprocess
 from dataclasses import replace
 
 import pytest
@@ -192,26 +190,6 @@ def test_nothing_that_leads_to_a_patient_is_logged(server, pacs, result, caplog)
 def test_a_missing_file_of_certificates_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no such file of certificates: .*ca\.pem"):
         DicomwebServer(Server("https://pacs", ca_file=tmp_path / "ca.pem"), None)
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """A certificate for this machine that signs itself, with its key in the same file."""
-    if shutil.which("openssl") is None:
-        pytest.skip("no openssl here")
-    folder = tmp_path_factory.mktemp("certificate")
-    key, file = folder / "key.pem", folder / "all.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-keyout", str(key), "-out", str(file)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    file.write_text(file.read_text() + key.read_text())
-    return file
 
 
 def test_a_certificate_is_checked_against_the_ca_that_is_named(certificate):

@@ -139,6 +139,18 @@ def test_what_is_doubtful_is_said(tmp_path, caplog):
     assert [record.getMessage() for record in caplog.records] == list(warnings)
 
 
+def test_a_growth_that_the_axes_hide_is_said(tmp_path):
+    two = [((-8, 0, 0), 5), ((8, 0, 0), 5)]
+    found = compare(make_pair(tmp_path, two, [((0, 0, 0), 9)]))
+    assert found.lesions[0].match.outcome is Outcome.MERGED
+    assert any(
+        "tumour 1, 2 before and 1 after: the volume changed by +" in one and "by the axes" in one
+        for one in found.warnings
+    )
+    same_way = compare(make_pair(tmp_path, two, [((-8, 0, 0), 7), ((8, 0, 0), 7)])).warnings
+    assert not any("the RECIST category" in one for one in same_way)
+
+
 def test_a_match_by_distance_alone_is_said(tmp_path):
     found = compare(make_pair(tmp_path, [((0, 0, 0), 5)], [((12, 0, 0), 5)]))
     assert "do not overlap and are 12.0 mm apart" in " ".join(found.warnings)
