@@ -6,7 +6,6 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from socket import socket
 from typing import Any
 
 from medseg.gateway.settings import Listener, Peer
@@ -60,9 +59,8 @@ class _LateHandshake(ssl.SSLContext):
     all others waiting.
     """
 
-    def wrap_socket(self, sock: socket, server_side: bool = False, **keys: Any) -> ssl.SSLSocket:
-        keys["do_handshake_on_connect"] = False
-        return super().wrap_socket(sock, server_side, **keys)
+    def wrap_socket(self, *arguments: Any, **keys: Any) -> ssl.SSLSocket:
+        return super().wrap_socket(*arguments, **{**keys, "do_handshake_on_connect": False})
 
 
 @contextmanager

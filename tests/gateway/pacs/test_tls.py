@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from gateway.made_series import BUNDLE, encode, make_study
+from gateway.made_series import BUNDLE, make_study
 from gateway.orthanc import find_free_port
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
@@ -106,7 +106,7 @@ def test_results_go_encrypted_to_a_peer_that_is_trusted(certificate):
         PeerDestination(replace(peer, client_certificate=certificate)).ask()
         with pytest.raises(UnavailableError, match="cannot be reached"):
             PeerDestination(peer).ask()
-        with pytest.raises(UnavailableError, match="whether peer.ca_file has signed"):
+        with pytest.raises(UnavailableError, match=r"whether peer\.ca_file has signed"):
             PeerDestination(replace(peer, ca_file=None)).ask()
     finally:
         running.shutdown()
@@ -120,7 +120,7 @@ def test_without_certificates_nothing_is_encrypted():
 def test_a_file_that_is_none_or_not_there_is_one_line(tmp_path):
     text = tmp_path / "note.pem"
     text.write_text("hello")
-    with pytest.raises(ValueError, match="listener: .*note.pem cannot be used for TLS"):
+    with pytest.raises(ValueError, match=r"listener: .*note\.pem cannot be used for TLS"):
         make_listener_context(Listener(1, ("A",), certificate=text))
-    with pytest.raises(ValueError, match="peer: no such file: .*gone.pem: correct the path"):
+    with pytest.raises(ValueError, match=r"peer: no such file: .*gone\.pem: correct the path"):
         make_peer_context(Peer("h", 1, "PACS", tls=True, ca_file=tmp_path / "gone.pem"))
