@@ -559,6 +559,23 @@ def test_the_index_runs_no_text_and_is_readable(tab, index, width):
     assert [url for url in tab.list_requests() if url[:5] != "data:"] == [index.as_uri()]
 
 
+def print_as_screen(tab):
+    """Show a page by its rules for print."""
+    tab.call("Emulation.setEmulatedMedia", media="print")
+
+
+def test_the_printed_index_has_the_status_of_each_case(tab, index):
+    open_index(tab, index)
+    print_as_screen(tab)
+    try:
+        shown = tab.evaluate(
+            "[...document.querySelectorAll('.status')].map(e => e.checkVisibility() && e.innerText)"
+        )
+    finally:
+        tab.call("Emulation.setEmulatedMedia", media="")
+    assert sorted(shown) == ["done", "done", "failed", "warning"]
+
+
 @pytest.mark.parametrize("name", AXES)
 def test_slices_are_counted_as_in_the_file(tab, tmp_path, name):
     path = tmp_path / "count_report.html"

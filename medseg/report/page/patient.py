@@ -40,6 +40,6 @@ def _format(stated: pydicom.Dataset, keyword: str) -> str:
     if keyword == "PatientName":
         parts = [part.strip() for part in text.partition("=")[0].split("^")]
         return ", ".join(filter(None, [parts[0], " ".join(filter(None, parts[1:3]))]))
-    if len(text) == 8 and text.isdigit():
+    if keyword == "PatientBirthDate" and len(text) == 8 and text.isdigit():
         return f"{text[:4]}-{text[4:6]}-{text[6:]}"
     return text

@@ -30,6 +30,10 @@ def test_name_identifier_and_birth_date_are_read(read):
     assert found == {"Patient": "Doe, Jane M", "Patient ID": "17", "Birth date": "1970-01-31"}
 
 
+def test_an_identifier_of_eight_digits_is_no_date(read):
+    assert read(PatientID="12345678") == {"Patient ID": "12345678"}
+
+
 def test_what_the_headers_lack_is_left_out(read):
     assert read() == {}
 
