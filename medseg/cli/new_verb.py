@@ -23,14 +23,25 @@ if TYPE_CHECKING:
 
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new bundle.")],
-    data: Annotated[Path, PathOption("--data", help="Folder of images and labels.")],
+    data: Annotated[
+        Path,
+        PathOption(
+            "--data", help="Folder of images and labels, or a table (.csv) that names them."
+        ),
+    ],
     out: Annotated[Path, PathOption("--out", "-o", help="Folder of the bundles.")] = Path(
         "bundles"
     ),
     images: Annotated[
         str | None, typer.Option(help="Pattern of the images, where names do not tell: '*_ct.nii'.")
     ] = None,
-    labels: Annotated[str | None, typer.Option(help="Pattern of the labels, likewise.")] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Pattern of the labels; for DICOM which names are which class: 'Kidney*=kidney', "
+            "once for each."
+        ),
+    ] = None,
     classes: Annotated[
         str | None,
         typer.Option(help="""Classes and their label values: "{'kidney': [1, 2]}"."""),
@@ -82,7 +93,7 @@ def new(
                 name,
                 data,
                 images=images,
-                labels=labels,
+                labels=labels or (),
                 classes=given,
                 patients=patients,
                 preset=preset,  # type: ignore[arg-type]  # checked above
@@ -106,6 +117,7 @@ def _describe(
         "bundle": str(folder.absolute()),
         "datalist": str(datalist.absolute()),
         "classes": planned.classes,
+        "dicom": [list(row) for row in planned.dicom_rows],
         "fingerprint": asdict(planned.found),
         "plan": [asdict(choice) for choice in planned.choices],
         "step": None if cost is None else asdict(cost),
@@ -114,6 +126,11 @@ def _describe(
 
 def _print(planned: "PlannedFolder", folder: Path, datalist: Path, cost: "StepCost | None") -> None:
     """The same for a person: each choice with its reason, and what to run next."""
+    if planned.dicom_rows:
+        drawn = Table("case", "series", "object", "names", box=None, pad_edge=False)
+        for row in planned.dicom_rows:
+            drawn.add_row(*map(escape, row))
+        Console().print(drawn)
     table = Table(box=None, pad_edge=False)
     for heading in ("key", "value", "why"):
         table.add_column(heading)

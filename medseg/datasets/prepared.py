@@ -28,6 +28,7 @@ from medseg.datasets.sources.integrity import (
 logger = logging.getLogger(__name__)
 
 FILE = "datalist.json"
+_GIVEN_FOLDS = "given_folds"  # whether the folds came with the cases, and are kept
 _HELD_OUT = "held_out"  # marks the test cases that are chosen here, in contrast to published ones
 
 
@@ -54,7 +55,8 @@ def write(
         out: the prepared folder.
         name: name of the dataset.
         items: the cases to train on, with the keys case, patient, image and label, the paths
-            relative to `out`; "instances", numbered objects, where there are any.
+            relative to `out`; "instances", numbered objects, where there are any. Where each has
+            a "fold", these are kept, whatever `folds` and `seed` are, and none is held out.
         testing: the published test cases, likewise; their label may be unknown.
         test_share: share of the patients of `items` held out for testing, beside `testing`.
         label_values: every value that a label map may have.
@@ -77,20 +79,24 @@ def write(
     """
     root = Path(out)
     _check_shares(folds=folds, seed=seed, test_share=test_share)
+    given = {str(item["case"]): item["fold"] for item in items if "fold" in item}
     items, testing = check_entries(items, testing, label_values)
     if not items:
         raise ValueError(f"{name} has no cases to write to {root}: give the dataset as published")
     digests = check_cases(root, [*items, *testing], label_values)
     kept = drop_copies_of_tests(items, testing, digests)
     kept = join_patients_with_copies(kept, digests)
-    made = _assign_cases(
-        *(name, kept, testing),
-        test_share=test_share,
-        folds=folds,
-        seed=seed,
-        few=True,
-        warn_of_few=warn_of_few,
-    )
+    if given:
+        made = _keep_folds(name, kept, testing, given=given, seed=seed)
+    else:
+        made = _assign_cases(
+            *(name, kept, testing),
+            test_share=test_share,
+            folds=folds,
+            seed=seed,
+            few=True,
+            warn_of_few=warn_of_few,
+        )
     _log_gone(root, {item["case"] for item in (*items, *testing)}, name=name)
     path = fold_split.write(made, root / FILE)
     logger.info(
@@ -141,11 +147,38 @@ def list_cases(
             f"{shlex.quote(str(given))}`, see `medseg prepare --help`"
         )
     made = fold_split.read(root / FILE)
+    if not made.get(_GIVEN_FOLDS):
+        made = _assign_again(made, folds=folds, seed=seed)
+    found = fold_split.select(made, section, fold=fold)
+    _check_files_of(found)
+    return found
+
+
+def _assign_again(made: Mapping[str, Any], *, folds: int, seed: int) -> dict[str, Any]:
+    """A datalist with the cases assigned to other folds and test cases."""
     pool = made["training"] + [item for item in made["testing"] if item.get(_HELD_OUT)]
     testing = [item for item in made["testing"] if not item.get(_HELD_OUT)]
     share = made.get("test_share")
-    made = _assign_cases(made["name"], pool, testing, test_share=share, folds=folds, seed=seed)
-    found = fold_split.select(made, section, fold=fold)
+    return _assign_cases(made["name"], pool, testing, test_share=share, folds=folds, seed=seed)
+
+
+def _keep_folds(
+    name: str,
+    items: Sequence[Item],
+    testing: Sequence[Item],
+    *,
+    given: Mapping[str, int],
+    seed: int,
+) -> dict[str, Any]:
+    """Make a datalist with the folds that the cases came with."""
+    training = [{**item, "fold": given[item["case"]]} for item in items]
+    folds = max(given.values()) + 1
+    made = {"name": name, "seed": seed, "folds": folds, _GIVEN_FOLDS: True, "test_share": None}
+    return made | {"training": training, "testing": list(testing)}
+
+
+def _check_files_of(found: Sequence[Item]) -> None:
+    """Refuse cases whose files are gone."""
     for key in ("image", "label", "instances"):
         files = [item[key] for item in found if key in item]
         if gone := [file for file in files if not os.path.exists(file)]:
@@ -154,7 +187,6 @@ def list_cases(
                 f"{len(gone)} of {len(files)} {plural} are missing, first {gone[0]}: prepare the "
                 "set again"
             )
-    return found
 
 
 def read_declared_values(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,8 +11,9 @@ from typing import Any
 
 from medseg.base.text import count_noun
 from medseg.datasets import prepared
-from medseg.datasets.own.class_names import choose_classes
-from medseg.datasets.own.pair_files import Pair, pair_files
+from medseg.datasets.own.class_names import choose_classes, find_ignored
+from medseg.datasets.own.find_cases import find_cases
+from medseg.datasets.own.pair_files import Pair
 from medseg.planning.case_facts import CaseFacts, measure_case
 from medseg.planning.fingerprint import Fingerprint, make_fingerprint
 from medseg.planning.plan import TEST_SHARE, Choice, Preset, make_plan
@@ -33,14 +33,18 @@ class PlannedFolder:
         choices: what was chosen, and why.
         classes: class name -> label values.
         datalist_dir: folder of the datalist.
+        folds: how many folds the cases came with; None where they are to be chosen.
+        dicom_rows: of DICOM: case, folder of the series, object, and what its names became.
     """
 
     name: str
-    items: Sequence[Mapping[str, str]]
+    items: Sequence[Mapping[str, Any]]
     found: Fingerprint
     choices: Sequence[Choice]
     classes: Mapping[str, Sequence[int]]
     datalist_dir: Path
+    folds: int | None = None
+    dicom_rows: Sequence[tuple[str, str, str, str]] = ()
 
     @property
     def task(self) -> dict[str, Any]:
@@ -61,6 +65,8 @@ class PlannedFolder:
     def write_datalist(self, *, seed: int = 0) -> Path:
         """Write the list of the cases, a fifth of the patients held out for testing.
 
+        Cases that came with folds keep them, and none is held out.
+
         Raises as `medseg.datasets.prepared.write`.
         """
         prepared.write(
@@ -78,18 +84,20 @@ def plan_folder(
     *,
     lists: Path = Path("data"),
     images: str | None = None,
-    labels: str | None = None,
+    labels: Sequence[str] = (),
     classes: Mapping[str, Sequence[int]] | None = None,
     patients: str | None = None,
     preset: Preset = "small",
 ) -> PlannedFolder:
-    """Check the cases of a folder, and plan a training on them; nothing is written.
+    """Check the cases of a folder, and plan a training on them.
+
+    Nothing is written, but for DICOM series, which are written to `lists` as NIfTI.
 
     Args:
         name: of the bundle.
-        data: the folder of images and labels, see `pair_files`.
+        data: the folder of images and labels, a table or a datalist, see `find_cases`.
         lists: folder of the datalists.
-        images: a pattern of the paths of images; likewise `labels`.
+        images: a pattern of the paths of images; `labels` likewise, see `find_cases`.
         classes: class name -> label values that it gathers; None for the names that dataset.json
             gives, or else for each value a class.
         patients: a regular expression whose first group, found in the name of a case, is its
@@ -100,15 +108,20 @@ def plan_folder(
         FileNotFoundError: `data` does not exist.
         ValueError: there are no cases, or cases are faulty, each of which was logged.
     """
-    if not os.path.isdir(data):
-        raise FileNotFoundError(f"no folder {data.absolute()}: give that of images and labels")
-    pairs, faults = pair_files(data, images=images, labels=labels)
-    labelled = [pair for pair in pairs if pair.label is not None]
+    cases = find_cases(data, out=lists / name, images=images, labels=labels)
+    labelled = [pair for pair in cases.pairs if pair.label is not None]
     items = [_list_item(pair, patients) for pair in labelled]
-    found = make_fingerprint(_measure(labelled, faults))
-    chosen = choose_classes(data, name, found.values) if classes is None else dict(classes)
+    found = make_fingerprint(_measure(labelled, cases.faults))
+    named = cases.classes if classes is None else classes
+    chosen = choose_classes(data, name, found.values) if named is None else dict(named)
     choices = make_plan(found, preset=preset)
-    return PlannedFolder(name, items, found, choices, chosen, lists / name)
+    if ignored := [value for value in find_ignored(data) if value in found.values]:
+        choices = [*choices, Choice("ignore", ignored, "what dataset.json calls so")]
+    given = [pair.fold for pair in labelled if pair.fold is not None]
+    folds = max(given) + 1 if given else None
+    if folds is not None:
+        choices = [*choices, Choice("folds", folds, "the cases came with them")]
+    return PlannedFolder(name, items, found, choices, chosen, lists / name, folds, cases.rows)
 
 
 def _measure(pairs: Sequence[Pair], faults: Sequence[str]) -> list[CaseFacts]:
@@ -136,9 +149,9 @@ def _measure(pairs: Sequence[Pair], faults: Sequence[str]) -> list[CaseFacts]:
     return found
 
 
-def _list_item(pair: Pair, patients: str | None) -> dict[str, str]:
+def _list_item(pair: Pair, patients: str | None) -> dict[str, Any]:
     """An entry of the datalist, with the absolute paths of its files."""
-    patient = pair.case
+    patient = pair.patient or pair.case
     if patients is not None:
         match = re.search(patients, pair.case)
         if match is None or not match.groups():
@@ -149,4 +162,5 @@ def _list_item(pair: Pair, patients: str | None) -> dict[str, str]:
         patient = match[1]
     label = pair.label or Path()
     paths = {"image": str(pair.images[0].absolute()), "label": str(label.absolute())}
-    return {"case": pair.case, "patient": patient, **paths}
+    fold = {} if pair.fold is None else {"fold": pair.fold}
+    return {"case": pair.case, "patient": patient, **paths, **fold}

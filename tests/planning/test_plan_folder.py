@@ -85,3 +85,13 @@ def test_several_images_of_a_case_are_a_fault(data, caplog):
     with pytest.raises(ValueError, match="6 faults"):
         plan_folder("kidney", data)
     assert "a case is one image here: name that with --images" in caplog.text
+
+
+def test_a_value_that_dataset_json_ignores_counts_nowhere(data):
+    ignored = np.zeros((12, 14, 10), np.uint8)
+    ignored[3:8, 4:9, 2:7] = 1
+    ignored[0] = 7
+    write_case(data, "p3_6", label=ignored)
+    (data / "dataset.json").write_text('{"labels": {"background": 0, "a": 1, "ignore": 7}}')
+    task = plan_folder("kidney", data).task
+    assert (task["classes"], task["ignore"], task["label_values"]) == ({"a": [1]}, [7], [0, 1, 7])

@@ -40,10 +40,31 @@ def choose_classes(folder: Path, name: str, values: Sequence[int]) -> dict[str, 
         kept = {label: each for label, each in named.items() if set(each) & set(values)}
         if kept:
             return kept
-    foreground = [value for value in values if value]
+    ignored = find_ignored(folder)
+    foreground = [value for value in values if value and value not in ignored]
     if len(foreground) == 1:
         return {name: foreground}
     return {f"label_{value}": [value] for value in foreground}
+
+
+def find_ignored(folder: Path) -> list[int]:
+    """The values that dataset.json calls "ignore", as nnU-Net does: voxels that count nowhere.
+
+    Raises:
+        ValueError: dataset.json is damaged.
+
+    Example:
+        >>> find_ignored(Path("no such folder"))
+        []
+    """
+    file = folder / "dataset.json"
+    if not file.is_file():
+        return []
+    try:
+        labels = read_json(file).get("labels") or {}
+        return [int(labels[name]) for name in labels if str(name).lower() == _IGNORE]
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{file} names no labels ({error}): pass --classes") from error
 
 
 def parse_classes(text: str) -> dict[str, list[int]]:

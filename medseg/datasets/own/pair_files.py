@@ -47,12 +47,16 @@ class Pair:
         images: one for each channel, in the order of the names of these.
         channels: what tells the images apart; ("",) for a single image.
         label: None where none was found.
+        patient: whose they are, where that is known; "" otherwise.
+        fold: that it was given; None otherwise.
     """
 
     case: str
     images: tuple[Path, ...]
     channels: tuple[str, ...]
     label: Path | None
+    patient: str = ""
+    fold: int | None = None
 
 
 def pair_files(
@@ -73,7 +77,7 @@ def pair_files(
     Raises:
         ValueError: there are no files, no labels among them, or nothing but labels.
     """
-    files = _list_files(root)
+    files = list_image_files(root)
     if not files:
         raise ValueError(
             f"{root.absolute()} holds neither volumes nor pictures: give the folder of the images "
@@ -93,7 +97,8 @@ def pair_files(
     return _pair(found[False], found[True], root)
 
 
-def _list_files(root: Path) -> list[Path]:
+def list_image_files(root: Path) -> list[Path]:
+    """The volumes below a folder, or where there are none the pictures."""
     below = [folder / name for folder, _, names in walk(root) for name in names]
     shown = [p for p in below if not p.name.startswith(".") and not is_macos_copy(p)]
     volumes = sorted(select_volume_files(p for p in shown if is_volume_file(p)))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from medseg.datasets.own.class_names import choose_classes, parse_classes
+from medseg.datasets.own.class_names import choose_classes, find_ignored, parse_classes
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,10 @@ def test_classes_are_read_as_written(text, found):
 def test_classes_that_are_no_dictionary_are_refused(text):
     with pytest.raises((ValueError, TypeError), match=r"class|dictionary"):
         parse_classes(text)
+
+
+def test_the_ignored_value_of_nnunet_is_found_and_no_class(tmp_path):
+    (tmp_path / "dataset.json").write_text('{"labels": {"background": 0, "a": 1, "ignore": 7}}')
+    assert find_ignored(tmp_path) == [7]
+    assert choose_classes(tmp_path, "x", [0, 1, 7]) == {"a": [1]}
+    assert choose_classes(tmp_path, "x", [0, 3, 7]) == {"x": [3]}

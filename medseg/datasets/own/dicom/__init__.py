@@ -1,0 +1,1 @@
+"""DICOM series with a Segmentation or an RT Structure Set as their labels."""

@@ -1,0 +1,145 @@
+"""Labelled series: which DICOM series of a folder has which Segmentation or Structure Set."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom import Dataset, dcmread
+from pydicom.uid import UID, RTStructureSetStorage, SegmentationStorage
+
+from medseg.datasets.own.dicom.segmentation_object import read_segment_names
+from medseg.datasets.own.dicom.structure_set import read_structure_names
+from medseg.ingest import find_series
+from medseg.ingest.dicom.selection import is_companion
+from medseg.ingest.dicom.series import Series
+from medseg.ingest.reasons import Verdict
+
+LabelMapSegmentationStorage = UID("1.2.840.10008.5.1.4.1.1.66.7")  # pydicom 3.0 does not name it
+_SEGMENTATIONS = (SegmentationStorage, LabelMapSegmentationStorage)
+_OBJECTS = (*_SEGMENTATIONS, RTStructureSetStorage)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelObject:
+    """A Segmentation or an RT Structure Set.
+
+    Attributes:
+        path: its file.
+        kind: "SEG" or "RTSTRUCT".
+        series_uids: the series that it says it was drawn on.
+        frame_of_reference: in which its places are stated; empty where unknown.
+        names: of its segments or structures.
+    """
+
+    path: Path
+    kind: str
+    series_uids: tuple[str, ...]
+    frame_of_reference: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledSeries:
+    """A series and what was drawn on it."""
+
+    series: Series
+    objects: tuple[LabelObject, ...]
+
+
+def find_labelled_series(root: Path) -> tuple[list[LabelledSeries], list[str]]:
+    """Find the series below a folder that have a Segmentation or a Structure Set.
+
+    An object belongs to the series that it refers to. One that refers to none belongs to the only
+    series in its frame of reference.
+
+    Args:
+        root: the folder.
+
+    Returns:
+        The series, by the names of their folders, and what is wrong, a line for each fault: an
+        object whose series is not there or is refused, or that cannot be read. Nothing of either
+        where the folder holds no such object.
+    """
+    found = find_series(root)
+    paths = sorted({path for series in found for path in _list_objects(series)})
+    images = [s for s in found if not is_companion(s)]
+    drawn: defaultdict[int, list[LabelObject]] = defaultdict(list)
+    faults: list[str] = []
+    for path in paths:
+        try:
+            made = _describe_object(path)
+            owners = _find_owners(made, images)
+        except ValueError as fault:
+            faults.append(f"{path.relative_to(root)}: {fault}")
+            continue
+        for owner in owners:
+            drawn[id(owner)].append(made)
+    labelled = [LabelledSeries(s, tuple(drawn[id(s)])) for s in images if drawn[id(s)]]
+    return sorted(labelled, key=lambda one: (str(one.series.files[0]), one.series.uid)), faults
+
+
+def _list_objects(series: Series) -> list[Path]:
+    classes = {one.path: one.sop_class for one in series.slices}
+    return [path for path, sop_class in classes.items() if sop_class in _OBJECTS]
+
+
+def _describe_object(path: Path) -> LabelObject:
+    header = dcmread(path, stop_before_pixels=True)
+    is_seg = header.SOPClassUID in _SEGMENTATIONS
+    names = read_segment_names(path) if is_seg else read_structure_names(path)
+    if not names:
+        what = "segment" if is_seg else "structure with closed contours"
+        raise ValueError(f"it has no {what}: take it out of the folder")
+    uids = _list_referenced(header) if is_seg else _list_referenced_by_structures(header)
+    return LabelObject(
+        path,
+        "SEG" if is_seg else "RTSTRUCT",
+        tuple(dict.fromkeys(uids)),
+        _find_frame_of_reference(header),
+        tuple(names),
+    )
+
+
+def _list_referenced(header: Dataset) -> Iterable[str]:
+    for series in header.get("ReferencedSeriesSequence", ()):
+        if series.get("SeriesInstanceUID"):
+            yield str(series.SeriesInstanceUID)
+
+
+def _list_referenced_by_structures(header: Dataset) -> Iterable[str]:
+    for frame in header.get("ReferencedFrameOfReferenceSequence", ()):
+        for study in frame.get("RTReferencedStudySequence", ()):
+            for series in study.get("RTReferencedSeriesSequence", ()):
+                if series.get("SeriesInstanceUID"):
+                    yield str(series.SeriesInstanceUID)
+
+
+def _find_frame_of_reference(header: Dataset) -> str:
+    for frame in header.get("ReferencedFrameOfReferenceSequence", ()):
+        if frame.get("FrameOfReferenceUID"):
+            return str(frame.FrameOfReferenceUID)
+    for roi in header.get("StructureSetROISequence", ()):
+        if roi.get("ReferencedFrameOfReferenceUID"):
+            return str(roi.ReferencedFrameOfReferenceUID)
+    return str(header.get("FrameOfReferenceUID", ""))
+
+
+def _find_owners(label: LabelObject, images: Sequence[Series]) -> list[Series]:
+    """The series that an object was drawn on."""
+    owners = [s for s in images if s.uid and s.uid in label.series_uids]
+    if not owners and not label.series_uids and label.frame_of_reference:
+        owners = [s for s in images if s.slices[0].frame_of_reference == label.frame_of_reference]
+        if len(owners) > 1:
+            raise ValueError(
+                f"it names no series, and {len(owners)} lie in its frame of reference: keep one"
+            )
+    if not owners:
+        named = label.series_uids[0] if label.series_uids else "none"
+        raise ValueError(f"the series that it was drawn on ({named}) is not here: add it")
+    for series in owners:
+        if series.verdict is Verdict.REFUSE:
+            raise ValueError(f"the series that it was drawn on is refused: {series.message}")
+    return owners

@@ -1,0 +1,58 @@
+"""Given folds: the folds of a dataset that come with it, in nnU-Net's splits_final.json."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from medseg.base.text import shorten_list
+from medseg.datasets.sources.dataset_json import read_json
+
+FILE = "splits_final.json"
+
+
+def read_given_folds(folder: Path, cases: Sequence[str]) -> dict[str, int]:
+    """The fold of each case by `splits_final.json`; nothing where the folder has none.
+
+    A case that no split validates on is in a fold behind all others, which is always trained on.
+
+    Args:
+        folder: of the dataset.
+        cases: names of those with a label.
+
+    Raises:
+        ValueError: the file is damaged, names cases that are not there, leaves some out, validates
+            on one twice, or trains on others than the rest.
+
+    Example:
+        >>> read_given_folds(Path("no such folder"), ["a"])
+        {}
+    """
+    file = folder / FILE
+    if not file.is_file():
+        return {}
+    try:
+        splits = [
+            (set(map(str, split["train"])), set(map(str, split["val"])))
+            for split in read_json(file)
+        ]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{file} holds no list of train and val ({error}): correct it") from error
+    known, named = set(cases), set().union(*(train | val for train, val in splits))
+    if named != known:
+        odd = sorted(named ^ known)
+        raise ValueError(
+            f"{file} and the folder do not name the same cases ({shorten_list(odd)}): correct it, "
+            "or take it out of the folder to let medseg choose folds"
+        )
+    fold_of: dict[str, int] = {}
+    for number, (train, val) in enumerate(splits):
+        twice = sorted(val & fold_of.keys())
+        if twice or train != known - val:
+            why = f"validates twice on {twice[0]}" if twice else f"split {number} is no cut in two"
+            raise ValueError(
+                f"{file} is no cross-validation ({why}): take it out of the folder to let medseg "
+                "choose folds"
+            )
+        fold_of |= dict.fromkeys(val, number)
+    return {case: fold_of.get(case, len(splits)) for case in cases}

@@ -1,0 +1,83 @@
+"""Tests of medseg.datasets.own.listed_cases: tables and datalists name the cases."""
+
+import pytest
+from datasets.own.test_find_cases import data as data  # a fixture
+
+from medseg.datasets import prepared
+from medseg.datasets.own.find_cases import find_cases
+from medseg.planning.plan_folder import plan_folder
+
+
+def write_table(folder, *lines):
+    path = folder / "cases.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_table_names_cases_patients_and_folds(data):
+    lines = [f"images/p{n}.nii.gz,labels/p{n}.nii.gz,c{n},x{n // 2},{n // 2}" for n in range(6)]
+    table = write_table(data, "image,label,case,patient,fold", *lines)
+    found = find_cases(table, out=data)
+    assert [(p.case, p.patient, p.fold) for p in found.pairs] == [
+        (f"c{n}", f"x{n // 2}", n // 2) for n in range(6)
+    ]
+    planned = plan_folder("kidney", table)
+    planned.write_datalist()
+    assert planned.task["folds"] == 3
+    for fold in range(3):
+        listed = prepared.list_cases("data/kidney", "validation", fold=fold, folds=3, seed=9)
+        assert [case["case"] for case in listed] == [f"c{2 * fold}", f"c{2 * fold + 1}"]
+
+
+def test_a_table_with_semicolons_and_no_names_is_read(data):
+    table = write_table(data, "Image;Label", "images/p0.nii.gz;labels/p0.nii.gz")
+    (pair,) = find_cases(table, out=data).pairs
+    assert (pair.case, pair.patient, pair.fold) == ("p0", "", None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["image,mask", "a,b"], "has no column label .it has image, mask."),
+        (["image,label"], "names no case"),
+        ([""], "has no column image and label"),
+    ],
+)
+def test_what_is_no_table_of_cases_is_refused(data, lines, message):
+    with pytest.raises(ValueError, match=message):
+        find_cases(write_table(data, *lines), out=data)
+
+
+def test_each_faulty_line_is_named(data):
+    good = "images/p0.nii.gz,labels/p0.nii.gz"
+    table = write_table(
+        data,
+        "image,label,fold",
+        f"{good},0",
+        f"{good},0",
+        "images/gone.nii.gz,labels/p1.nii.gz,0",
+        "images/p2.nii.gz,,0",
+        "images/p3.nii.gz,labels/p3.nii.gz,first",
+        "images/p4.nii.gz,labels/p4.nii.gz,",
+    )
+    faults = find_cases(table, out=data).faults
+    assert [fault.partition(":")[0] for fault in faults] == [
+        "case p0 is in cases.csv twice",
+        "case gone",
+        "line 5 of cases.csv has no label",
+        "case p3 has the fold 'first'",
+        "some cases of cases.csv have a fold and others have none",
+    ]
+
+
+def test_a_datalist_gives_its_cases(data):
+    plan_folder("kidney", data).write_datalist()
+    found = find_cases(data.parent / "data" / "kidney" / "datalist.json", out=data)
+    assert sorted(pair.case for pair in found.pairs) == [f"p{n}" for n in range(6)]
+
+
+def test_a_patient_in_two_folds_is_refused(data):
+    lines = [f"images/p{n}.nii.gz,labels/p{n}.nii.gz,same,{n % 2}" for n in range(6)]
+    table = write_table(data, "image,label,patient,fold", *lines)
+    with pytest.raises(ValueError, match="leaks: its patient is in fold 0 and in fold 1"):
+        plan_folder("kidney", table).write_datalist()
