@@ -16,6 +16,7 @@ from PIL import Image
 
 from medseg.labels import LabelTable
 from medseg.report.page.compose import read_asset, render, write_page
+from medseg.report.page.doubts import list_doubts
 from medseg.report.page.shown_volume import HU_RANGE, ShownVolume
 from medseg.report.page.structure_table import (
     NOT_FOUND,
@@ -49,6 +50,7 @@ class CaseFacts:
         labels: what the values of the label map mean.
         names: of the classes, in order.
         day: of the segmentation.
+        task: of the bundle.
         notes: what must be known of the case.
         measured: as `describe_measurement` gives them; None where nothing was measured.
         unit: of the values of the image, "HU" for CT.
@@ -65,6 +67,7 @@ class CaseFacts:
     labels: LabelTable
     names: Sequence[str]
     day: date
+    task: str = ""
     notes: Sequence[str] = ()
     measured: Sequence[Mapping[str, Any]] | None = None
     unit: str = ""
@@ -74,6 +77,11 @@ class CaseFacts:
     preview: bytes | None = None
     window: tuple[float, float] | None = None
     thumbnail: bytes | None = None
+
+    @property
+    def warnings(self) -> list[str]:
+        """The notes, and what the measurements give reason to doubt."""
+        return [*self.notes, *list_doubts(self.measured or (), self.names)]
 
 
 def write_case_page(path: str | os.PathLike, facts: CaseFacts, shown: ShownVolume) -> None:
@@ -93,7 +101,8 @@ def write_case_page(path: str | os.PathLike, facts: CaseFacts, shown: ShownVolum
         made_by=facts.made_by,
         day=facts.day.isoformat(),
         patient=facts.patient,
-        notes=facts.notes,
+        task=facts.task,
+        notes=facts.warnings,
         labels=facts.labels.foreground,
         unit=facts.unit,
         windows=windows,
@@ -101,7 +110,7 @@ def write_case_page(path: str | os.PathLike, facts: CaseFacts, shown: ShownVolum
         picture_size=(0, 0) if facts.preview is None else _measure_picture(facts.preview),
         rows=rows,
         columns=list_columns(facts.unit),
-        size=_judge_size(rows, facts.notes),
+        size=_judge_size(rows, facts.warnings),
         marks={reason: mark for mark, reason in list_reasons(rows).items()},
         not_found=NOT_FOUND,
         encloses=any(label.members for label in facts.labels),
@@ -138,12 +147,13 @@ def summarise(facts: CaseFacts) -> dict[str, Any]:
         "case": facts.case,
         "bundle": facts.made_by,
         "day": facts.day.isoformat(),
-        "notes": list(facts.notes),
+        "notes": facts.warnings,
         "thumbnail": None if facts.thumbnail is None else _encode(facts.thumbnail),
         "structures": [
             {
                 "name": facts.names[one["value"] - 1],
                 "volume_ml": one["volume_ml"],
+                "is_at_edge": bool(one["is_at_edge"]),
                 "lesions": sum(o["lesion"] > 0 for o in measured if o["value"] == one["value"]),
             }
             for one in measured

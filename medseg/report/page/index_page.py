@@ -42,7 +42,7 @@ class Totals:
         left_out: series of a study that the bundle is not for.
         seconds: that the others took, as far as that is known.
         sums: name of a structure -> count, sum and sum of squares of its volumes in mL, where it
-            was found.
+            was found, and in how many cases it reaches the edge of the image.
     """
 
     cases: int = 0
@@ -50,7 +50,7 @@ class Totals:
     failed: int = 0
     left_out: int = 0
     seconds: float = 0.0
-    sums: dict[str, tuple[int, float, float]] = field(default_factory=dict)
+    sums: dict[str, tuple[int, float, float, int]] = field(default_factory=dict)
 
     def add(self, case: ListedCase) -> None:
         """Count a case."""
@@ -60,26 +60,26 @@ class Totals:
         self.left_out += case.status == LEFT_OUT
         self.seconds += case.seconds or 0.0
         for name, volume in case.volumes_ml.items():
-            count, total, squares = self.sums.get(name, (0, 0.0, 0.0))
-            found = volume > 0
-            self.sums[name] = (count + found, total + volume, squares + volume**2)
+            count, total, squares, cut = self.sums.get(name, (0, 0.0, 0.0, 0))
+            found, cut = volume > 0, cut + (name in case.at_edge)
+            self.sums[name] = (count + found, total + volume, squares + volume**2, cut)
 
     def describe_volumes(self) -> list[tuple[str, str]]:
         """Each structure with in how many cases it was found, and mean and SD of its volumes."""
         return [(name, _describe_sums(*sums)) for name, sums in self.sums.items()]
 
 
-def _describe_sums(count: int, total: float, squares: float) -> str:
+def _describe_sums(count: int, total: float, squares: float, at_edge: int) -> str:
     """The mean and the standard deviation of some volumes, from their sums."""
     if not count:
         return "not found"
     mean = total / count
     text = f"{count_noun(count, 'case')}, mean {format_volume(mean)}"
-    if count == 1:
-        return text
-    spread = math.sqrt(max(0.0, squares - count * mean**2) / (count - 1))
-    digits = len(format_volume(mean).partition(".")[2].removesuffix(" mL"))
-    return f"{text}, SD {spread:.{digits}f} mL"
+    if count > 1:
+        spread = math.sqrt(max(0.0, squares - count * mean**2) / (count - 1))
+        digits = len(format_volume(mean).partition(".")[2].removesuffix(" mL"))
+        text += f", SD {spread:.{digits}f} mL"
+    return f"{text}; {at_edge} of {count} at the edge of the image" if at_edge else text
 
 
 def write_index(folder: str | os.PathLike, *, refresh: bool = False) -> None:

@@ -38,6 +38,7 @@ class ListedCase:
         remarks: the warnings, or why it failed or was left out.
         volumes_ml: name of a structure -> its volume.
         lesions: name of a structure -> the number of its lesions, where it has any.
+        at_edge: names of the structures that reach the edge of the image.
         seconds: that it took; None where that is not known.
     """
 
@@ -50,6 +51,7 @@ class ListedCase:
     remarks: tuple[str, ...] = ()
     volumes_ml: Mapping[str, float] = field(default_factory=dict)
     lesions: Mapping[str, int] = field(default_factory=dict)
+    at_edge: frozenset[str] = frozenset()
     seconds: float | None = None
 
 
@@ -112,6 +114,9 @@ def _read_page(path: Path) -> dict[str, Any] | None:
             "picture": str(summary["thumbnail"] or ""),
             "remarks": tuple(map(str, summary["notes"])),
             "volumes_ml": {name: volume for name, volume, _ in structures},
+            "at_edge": frozenset(
+                str(one["name"]) for one in summary["structures"] if one.get("is_at_edge")
+            ),
             "lesions": {name: lesions for name, _, lesions in structures if lesions},
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

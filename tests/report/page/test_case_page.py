@@ -55,10 +55,19 @@ def make_volumes(shape=(16, 14, 12)):
 def write(tmp_path):
     """The page of a case with some facts."""
 
-    def write_page(*, classes=("liver", "tumour"), unit="HU", measured=True, **facts):
+    def write_page(
+        *,
+        classes=("liver", "tumour"),
+        unit="HU",
+        measured=True,
+        confidence=None,
+        cut=False,
+        **facts,
+    ):
         image, mask, geometry = make_volumes()
+        mask[4:9, 4:9, 0] = cut
         labels = make_table(list(classes))
-        found = measure_structures(mask, geometry, labels, image=image)
+        found = measure_structures(mask, geometry, labels, image=image, confidence=confidence)
         path = tmp_path / "study_report.html"
         about = CaseFacts(
             **{
@@ -102,7 +111,25 @@ def test_notes_stand_before_the_viewer(write):
 
 
 @pytest.mark.parametrize(
-    "place", ["case", "made_by", "notes", "patient", "manifest", "files", "classes"]
+    ("facts", "text"),
+    [
+        ({"confidence": {1: 0.42}}, "expected Dice 0.42, below 0.8"),
+        ({"cut": True}, "liver reaches the edge of the image: it may go on outside"),
+    ],
+)
+def test_what_was_measured_badly_is_among_the_warnings_of_page_and_index(write, facts, text):
+    page = write(**facts)
+    assert text in page[page.index('aria-label="Warnings"') : page.index("<main>")]
+    (note,) = read_data(page, "summary")["notes"]
+    assert text in note
+
+
+def test_without_a_doubt_there_is_no_warning(write):
+    assert 'aria-label="Warnings"' not in write(confidence={1: 0.8, 2: 0.95})
+
+
+@pytest.mark.parametrize(
+    "place", ["case", "made_by", "task", "notes", "patient", "manifest", "files", "classes"]
 )
 def test_text_from_outside_stays_text(write, place):
     value = {
@@ -151,7 +178,9 @@ def test_the_summary_stands_before_all_else_that_is_long(write):
     summary = read_data(page, "summary")
     assert summary["case"] == "study"
     assert [s["name"] for s in summary["structures"]] == ["liver", "tumour"]
-    assert summary["structures"][1] == {"name": "tumour", "volume_ml": 0.001, "lesions": 1}
+    assert summary["structures"][1] == {
+        "name": "tumour", "volume_ml": 0.001, "is_at_edge": False, "lesions": 1,
+    }  # fmt: skip
 
 
 def test_a_case_without_measurements_has_its_structures_named(write):

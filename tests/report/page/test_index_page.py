@@ -36,6 +36,16 @@ def test_the_page_lists_done_warned_and_failed_cases_with_totals(tmp_path):
     assert page.count("data:image/jpeg;base64,SlBFRw==") == 2
 
 
+def test_beside_the_mean_is_how_many_structures_are_cut_off(tmp_path):
+    write_page(tmp_path, "a")
+    write_page(tmp_path, "b", cut=True)
+    write_index(tmp_path)
+    page = read(tmp_path)
+    assert "2 cases, mean 0.130 mL, SD 0.007 mL; 1 of 2 at the edge of the image" in page
+    assert page.count('<span class="status warning">') == 1
+    assert "liver reaches the edge of the image" in page
+
+
 def test_names_and_reasons_stay_text(tmp_path):
     evil = "<script>alert(1)</script>\u202e"
     write_record(tmp_path, {"case": evil, "status": "failed", "reason": evil}, bundle=evil)

@@ -18,9 +18,10 @@ from medseg.report.page.shown_volume import shrink_volume
 CLASSES = {"liver": [1, 2], "tumour": [2]}
 
 
-def write_page(folder, case, *, notes=(), day=date(2026, 1, 2)):
+def write_page(folder, case, *, notes=(), day=date(2026, 1, 2), cut=False):
     mask = np.zeros((10, 10, 10), np.uint8)
     mask[2:7, 2:7, 2:7] = 1
+    mask[0, 2:7, 2:4] = cut
     mask[3, 3, 3] = mask[5, 5, 5] = 2
     geometry, labels = Geometry(mask.shape, np.eye(4)), make_table(CLASSES)
     measured = [

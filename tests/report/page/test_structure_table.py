@@ -21,10 +21,10 @@ from medseg.report.write_measurements import describe_measurement
 CLASSES = {"liver": [1, 2], "tumour": [2]}
 
 
-def read_rows(mask, *, affine=None, image=None, kept=None, classes=CLASSES):
+def read_rows(mask, *, affine=None, image=None, kept=None, classes=CLASSES, confidence=None):
     labels = make_table(classes)
     geometry = Geometry(mask.shape, np.eye(4) if affine is None else affine)
-    found = measure_structures(mask, geometry, labels, image=image)
+    found = measure_structures(mask, geometry, labels, image=image, confidence=confidence)
     described = [describe_measurement(one, labels) for one in found]
     return list_rows(described, labels, list(classes), kept=kept)
 
@@ -63,10 +63,17 @@ def test_numbers_have_the_units_of_their_columns():
     assert row.centroid_mm == (9.5, 9.5, 9.5)
 
 
+def test_the_expected_dice_is_shown_and_said_not_to_be_calibrated():
+    (row,) = read_rows(np.ones((4, 4, 4), np.uint8), classes=["lung"], confidence={1: 0.4263})
+    assert row.cells[-1].text == "0.43"
+    column = list_columns("HU")[-1]
+    assert (column.title, column.unit) == ("Expected Dice", "not calibrated")
+
+
 def test_a_minus_is_a_minus():
     mask = np.ones((4, 4, 4), np.uint8)
     (row,) = read_rows(mask, image=np.full(mask.shape, -850.4), classes=["lung"])
-    assert row.cells[-2].text == "\N{MINUS SIGN}850.4 ± 0.0"
+    assert row.cells[-3].text == "\N{MINUS SIGN}850.4 ± 0.0"
 
 
 def test_what_was_not_measured_has_its_reason_and_a_letter():
@@ -74,9 +81,11 @@ def test_what_was_not_measured_has_its_reason_and_a_letter():
     sheared[0, 1] = 0.5
     rows = read_rows(make_mask(), affine=sheared)
     reasons = list_reasons(rows)
-    assert list(reasons) == ["a", "b"]
+    assert list(reasons) == ["a", "b", "c", "d"]
     assert "right angles" in reasons["a"]
     assert "not at hand" in reasons["b"]
+    assert "probabilities" in reasons["c"]
+    assert "whole structures" in reasons["d"]
     assert rows[0].cells[1].text == ""
     assert rows[0].cells[0].text != ""
 
