@@ -26,6 +26,8 @@ from medseg.inference.outputs.label_map import read_class_indices
 from medseg.inference.outputs.notes import MEASURED, add_found
 from medseg.inference.outputs.probabilities import ProbabilityFiles, read_probabilities
 from medseg.inference.outputs.source import get_source_geometry
+from medseg.inference.outputs.value_unit import find_unit
+from medseg.inference.preview.source import VALUES
 from medseg.ingest.dicom.series import Series
 from medseg.ingest.reader import VolumeReader
 from medseg.labels import Label, make_table
@@ -117,7 +119,7 @@ class WriteDicomd(MapTransform):
         self.rtstruct = rtstruct
         self.sr = sr
         self.probability_maps = probability_maps
-        self.unit = "HU" if modality == "CT" else ""
+        self.modality = modality
         self.image_key = image_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -204,7 +206,7 @@ class WriteDicomd(MapTransform):
             segmentation=seg,
             labels=self.labels,
             algorithm=self.algorithm,
-            unit=self.unit,
+            unit=find_unit(data[self.image_key], data.get(VALUES), modality=self.modality),
         )
 
     def _find_series(self, data: Mapping[Hashable, Any]) -> Series | None:

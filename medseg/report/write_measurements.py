@@ -19,6 +19,7 @@ from medseg.base.text import format_csv_cell
 from medseg.inference.outputs.label_map import read_class_indices
 from medseg.inference.outputs.notes import MEASURED, add_found
 from medseg.inference.outputs.source import get_source_geometry
+from medseg.inference.outputs.value_unit import find_unit
 from medseg.inference.preview.source import VALUES
 from medseg.inference.tiles.expected_dice import read_expected_dice
 from medseg.labels import LabelTable, make_table
@@ -56,7 +57,7 @@ class WriteMeasurementsd(MapTransform):
         output_dir: folder, made if absent.
         classes: the foreground classes in order: their names, or each with the label values that
             it gathers.
-        modality: "CT" has its values in HU.
+        modality: "CT" has its values in HU, see `find_unit`.
         made_by: the bundle and its version.
         enabled: whether anything is written; files of an earlier label map are removed anyway.
         image_key: the image as it went into the network; its meta data know the source grid.
@@ -79,7 +80,7 @@ class WriteMeasurementsd(MapTransform):
         super().__init__(keys)
         self.output_dir = Path(output_dir)
         self.labels = make_table(classes)
-        self.unit = "HU" if modality == "CT" else ""
+        self.modality = modality
         self.made_by = made_by
         self.enabled = enabled
         self.image_key = image_key
@@ -95,6 +96,7 @@ class WriteMeasurementsd(MapTransform):
             geometry = get_source_geometry(data[self.image_key])
             mask = read_class_indices(data[key], name=document.name)
             values = data.get(VALUES)
+            unit = find_unit(data[self.image_key], values, modality=self.modality)
             confidence = read_expected_dice(data[self.image_key])
             found = measure_structures(
                 mask, geometry, self.labels, image=values, confidence=confidence
@@ -105,7 +107,7 @@ class WriteMeasurementsd(MapTransform):
                 "bundle": self.made_by,
                 "use": "research only",
                 "grid": {"shape": geometry.shape, "spacing_mm": geometry.spacing_mm},
-                "unit": self.unit or None,
+                "unit": unit or None,
                 "structures": [describe_measurement(one, self.labels) for one in found],
             }
             with whole(document) as partial:
@@ -113,7 +115,7 @@ class WriteMeasurementsd(MapTransform):
             with whole(table) as partial, partial.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, COLUMNS, restval="")
                 writer.writeheader()
-                about = {"case": case, "unit": self.unit, "bundle": self.made_by}
+                about = {"case": case, "unit": unit, "bundle": self.made_by}
                 for row in _list_rows(found):
                     cells = {**about, **row}
                     writer.writerow({name: format_csv_cell(cell) for name, cell in cells.items()})

@@ -20,6 +20,7 @@ from medseg.base.files import whole
 from medseg.inference.outputs.label_map import check_on_source_grid, read_class_indices
 from medseg.inference.outputs.notes import add_found, read_notes
 from medseg.inference.outputs.source import get_source_geometry
+from medseg.inference.outputs.value_unit import find_unit, get_unit
 from medseg.inference.preview.caption import About, count_voxels, describe_areas, describe_volumes
 from medseg.inference.preview.display import (
     describe_picture_range,
@@ -36,6 +37,7 @@ from medseg.transforms.instances import LabelInstancesd
 
 logger = logging.getLogger(__name__)
 
+_OF_OTHER_UNITS = (1, 99)  # percentiles, where the values are not those that the window is for
 _DIGITS_OF_ML = 4
 """Decimals of a volume for a program: a tenth of a cubic millimetre."""
 
@@ -93,7 +95,7 @@ class WritePreviewd(MapTransform):
         self.reader = reader or VolumeReader()
         self.window = None if window is None else check_window(window)
         self.percentiles = percentiles
-        self.unit = "HU" if modality == "CT" else ""
+        self.modality = modality
         self.made_by = made_by
         self.first = first
         self.image_key = image_key
@@ -126,14 +128,18 @@ class WritePreviewd(MapTransform):
     def _draw(
         self, values: np.ndarray, image: MetaTensor, label: np.ndarray, about: About
     ) -> Image.Image:
-        limits = measure_limits(values, window=self.window, percentiles=self.percentiles)
+        unit = find_unit(image, values, modality=self.modality)
+        window, percentiles = self.window, self.percentiles
+        if unit != get_unit(self.modality):
+            window, percentiles = None, _OF_OTHER_UNITS
+        limits = measure_limits(values, window=window, percentiles=percentiles)
         return draw_preview(
             values,
             label,
             get_source_geometry(image),
             classes=self.classes,
             limits=limits,
-            window=describe_window(limits, percentiles=self.percentiles, unit=self.unit),
+            window=describe_window(limits, percentiles=percentiles, unit=unit),
             about=about,
         )
 

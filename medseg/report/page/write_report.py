@@ -22,6 +22,7 @@ from medseg.base.files import remove
 from medseg.inference.outputs.label_map import read_class_indices
 from medseg.inference.outputs.notes import FACTS, MEASURED, add_found, format_note, read_notes
 from medseg.inference.outputs.source import get_source_geometry
+from medseg.inference.outputs.value_unit import find_unit, get_unit
 from medseg.inference.preview.display import measure_limits
 from medseg.inference.preview.source import DRAWN, VALUES, read_again
 from medseg.ingest.dicom.series import Series
@@ -31,7 +32,7 @@ from medseg.labels import make_table
 from medseg.report.page.case_page import ENDING, CaseFacts, write_case_page
 from medseg.report.page.index_page import write_index
 from medseg.report.page.patient import read_patient
-from medseg.report.page.shown_volume import ShownVolume, shrink_volume
+from medseg.report.page.shown_volume import shrink_volume
 from medseg.report.page.thumbnail import draw_thumbnail
 from medseg.report.page.windows import list_windows
 from medseg.report.provenance import describe_provenance
@@ -61,7 +62,7 @@ class WriteReportd(MapTransform):
         classes: the foreground classes in order: their names, or each with the label values that
             it gathers.
         reader: what read the image, which knows the series; None for `VolumeReader()`.
-        modality: "CT" has its values in HU, and its own windows.
+        modality: "CT" has its values in HU, and its own windows, see `find_unit`.
         made_by: the bundle and its version.
         record: of the command, which has the digests of weights and settings.
         window: the values that are drawn black and white at first.
@@ -96,7 +97,7 @@ class WriteReportd(MapTransform):
         self.names = list(classes)
         self.labels = make_table(classes)
         self.reader = reader or VolumeReader()
-        self.unit = "HU" if modality == "CT" else ""
+        self.modality = modality
         self.made_by = made_by
         self.record = record
         self.window = window
@@ -117,26 +118,21 @@ class WriteReportd(MapTransform):
             geometry = get_source_geometry(image)
             mask = read_class_indices(data[key], name=path.name)
             values = data[VALUES] if VALUES in data else read_again(image, self.reader)
-            shown = shrink_volume(values, mask, geometry, unit=self.unit)
-            facts = self._gather(data, values, shown)
-            low, high = facts.window or list_windows(self.unit, shown.percentiles)[0].limits
+            unit = find_unit(image, values, modality=self.modality)
+            shown = shrink_volume(values, mask, geometry, unit=unit)
+            facts = self._gather(data, values, unit)
+            low, high = facts.window or list_windows(unit, shown.percentiles)[0].limits
             small = draw_thumbnail(values, mask, geometry, limits=(low, high))
             write_case_page(path, replace(facts, thumbnail=small), shown)
             logger.debug("report: %s", path)
             data = add_found(data, report=path.name)
         return dict(data)
 
-    def _gather(
-        self, data: Mapping[Hashable, Any], values: np.ndarray, shown: ShownVolume
-    ) -> CaseFacts:
+    def _gather(self, data: Mapping[Hashable, Any], values: np.ndarray, unit: str) -> CaseFacts:
         """What the page says of a case."""
         image, case = data[self.image_key], str(data["case"])
         series = self._find_series(image)
         drawn = data.get(DRAWN)
-        window = None
-        if self.window is not None or self.percentiles is not None:
-            part = values if values.size <= _MOST_RANKED else values[::2, ::2, ::2]
-            window = measure_limits(part, window=self.window, percentiles=self.percentiles)
         return CaseFacts(
             case=case,
             made_by=self.made_by,
@@ -145,13 +141,21 @@ class WriteReportd(MapTransform):
             day=date.today(),
             notes=[_write_note(note) for note in read_notes(image)],
             measured=data.get(MEASURED),
-            unit=self.unit,
+            unit=unit,
             patient=read_patient(series) if series and self.show_patient else (),
             manifest=list(self._list_manifest(image, series)),
             files=list(_list_files(case, data)),
             preview=None if drawn is None else Path(drawn).read_bytes(),
-            window=window,
+            window=self._find_window(values, unit),
         )
+
+    def _find_window(self, values: np.ndarray, unit: str) -> tuple[float, float] | None:
+        """That of the preview; None where the bundle has none, or one for another unit."""
+        window = self.window if unit == get_unit(self.modality) else None
+        if window is None and self.percentiles is None:
+            return None
+        part = values if values.size <= _MOST_RANKED else values[::2, ::2, ::2]
+        return measure_limits(part, window=window, percentiles=self.percentiles)
 
     def _list_manifest(self, image: MetaTensor, series: Series | None) -> Iterator[tuple[str, str]]:
         """How the label map was made, as names and values."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 import numpy as np
@@ -124,6 +125,24 @@ def test_the_viewer_begins_with_the_window_of_the_preview(write, options, limits
     page, _ = write(make_case(values=values), **options)
     low, high = limits
     assert f'"name": "As in the preview", "low": {low}, "high": {high}' in page
+
+
+def make_forced_mr():
+    """An image without air and without values below 0, which was forced through a bundle for CT."""
+    case = make_case(values=(np.arange(960, dtype=np.int16) % 400).reshape(12, 10, 8))
+    add_notes(case["image"], ["forced: this is not a CT in Hounsfield units"])
+    return case
+
+
+def test_an_image_that_was_forced_through_a_bundle_for_ct_has_no_hounsfield_units(write, tmp_path):
+    case = WriteMeasurementsd("pred", tmp_path, classes=CLASSES, modality="CT")(make_forced_mr())
+    assert json.loads((tmp_path / "study_measurements.json").read_text())["unit"] is None
+    page, _ = write(case, window=[-150, 240])
+    assert "a.u." in page
+    assert '"unit": ""' in page
+    assert '"name": "1 to 99 %"' in page
+    for text in ("Window (HU)", "Soft tissue", "As in the preview"):
+        assert text not in page
 
 
 def test_a_name_with_odd_letters_is_written(write, tmp_path):
