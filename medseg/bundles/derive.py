@@ -28,7 +28,7 @@ from medseg.transforms import count_logit_channels
 logger = logging.getLogger(__name__)
 
 _FIRST = "0.1.0"
-_OF_WEIGHTS = ("eval_metrics", "training_cases")
+_OF_WEIGHTS = ("eval_metrics", "training_cases", "known_faults")
 """Metadata about the weights of a bundle, which do not hold for a bundle made from it."""
 _CARD = "docs/README.md"
 

@@ -29,6 +29,7 @@ from medseg.ingest.dicom.series import Series
 from medseg.ingest.dicom.series_label import read_series_label
 from medseg.ingest.reader import VolumeReader
 from medseg.labels import make_table
+from medseg.report.page.bundle_card import BundleCard, read_bundle_card
 from medseg.report.page.case_page import ENDING, CaseFacts, write_case_page
 from medseg.report.page.index_page import write_index
 from medseg.report.page.patient import read_patient
@@ -64,6 +65,7 @@ class WriteReportd(MapTransform):
         reader: what read the image, which knows the series; None for `VolumeReader()`.
         modality: "CT" has its values in HU, and its own windows, see `find_unit`.
         made_by: the bundle and its version.
+        bundle_root: folder of the bundle, whose metadata say what it is for, and how good it is.
         record: of the command, which has the digests of weights and settings.
         window: the values that are drawn black and white at first.
         percentiles: the same as percentiles of the image, where there is no window.
@@ -85,6 +87,7 @@ class WriteReportd(MapTransform):
         reader: ImageReader | None = None,
         modality: str = "",
         made_by: str = "",
+        bundle_root: str | os.PathLike | None = None,
         record: RecordSegmentation | None = None,
         window: Sequence[float] | None = None,
         percentiles: Sequence[float] | None = None,
@@ -99,6 +102,7 @@ class WriteReportd(MapTransform):
         self.reader = reader or VolumeReader()
         self.modality = modality
         self.made_by = made_by
+        self.bundle_root = bundle_root
         self.record = record
         self.window = window
         self.percentiles = percentiles
@@ -136,6 +140,7 @@ class WriteReportd(MapTransform):
         return CaseFacts(
             case=case,
             made_by=self.made_by,
+            task=self._card.task,
             labels=self.labels,
             names=self.names,
             day=date.today(),
@@ -161,6 +166,7 @@ class WriteReportd(MapTransform):
         """How the label map was made, as names and values."""
         about = {} if self.record is None else self.record.about
         yield "Bundle", self.made_by or "unknown"
+        yield from self._card.list_facts()
         for name, entry in (
             ("Weights, SHA-256", "weights_sha256"),
             ("Settings, SHA-256", "settings_sha256"),
@@ -185,6 +191,10 @@ class WriteReportd(MapTransform):
         if self.show_patient:
             stated |= {"Description": label.description, "Date of the images": label.date}
         yield from ((name, value) for name, value in stated.items() if value)
+
+    @cached_property
+    def _card(self) -> BundleCard:
+        return read_bundle_card(self.bundle_root)
 
     @cached_property
     def _provenance(self) -> dict[str, Any]:

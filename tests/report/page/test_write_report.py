@@ -145,6 +145,18 @@ def test_an_image_that_was_forced_through_a_bundle_for_ct_has_no_hounsfield_unit
         assert text not in page
 
 
+def test_the_task_the_scores_and_the_faults_of_the_bundle_are_stated(write, tmp_path):
+    stated = {"task": "Organs <in> CT", "eval_metrics": {"test_mean_dice": 0.88}}
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs/metadata.json").write_text(
+        json.dumps({**stated, "known_faults": ["it marks the spleen"]})
+    )
+    page, _ = write(bundle_root=tmp_path)
+    for text in ("Organs &lt;in&gt; CT", "test mean Dice 0.88", "it marks the spleen"):
+        assert text in page
+    assert "none is known" in write(bundle_root=tmp_path / "none")[0]
+
+
 def test_a_name_with_odd_letters_is_written(write, tmp_path):
     write({**make_case(), "case": "a\udcff <b>"})
     (path,) = tmp_path.glob("*_report.html")

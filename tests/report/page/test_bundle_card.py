@@ -1,0 +1,40 @@
+"""Tests of medseg.report.page.bundle_card: what is stated is shown, and damage is no failure."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from medseg.report.page.bundle_card import BundleCard, read_bundle_card
+
+
+@pytest.fixture
+def read(tmp_path):
+    """The card of a bundle whose metadata are a text, or a value as JSON."""
+
+    def write_and_read(stated):
+        (tmp_path / "configs").mkdir()
+        text = stated if isinstance(stated, str) else json.dumps(stated)
+        (tmp_path / "configs/metadata.json").write_text(text)
+        return read_bundle_card(tmp_path)
+
+    return write_and_read
+
+
+def test_scores_and_faults_are_put_in_words(read):
+    scores = {"test_mean_dice_of_slices": 0.847, "test_iou": 0.7}
+    card = read({"task": "Liver in CT", "eval_metrics": scores, "known_faults": ["a", "b"]})
+    assert card.scores == "test mean Dice of slices 0.847, test IoU 0.7"
+    assert [name for name, _ in card.list_facts()] == [
+        *("Task", "Scores of the bundle", "Known faults"),
+    ]
+    assert card.faults == "a; b"
+
+
+@pytest.mark.parametrize(
+    "stated", ["", "[", "[]", "{}", {"task": None, "eval_metrics": 3, "known_faults": 4}]
+)
+def test_of_damaged_metadata_nothing_is_known(read, stated):
+    assert read(stated) == BundleCard()
+    assert list(BundleCard().list_facts()) == [("Scores of the bundle", "none is known")]
