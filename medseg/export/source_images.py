@@ -118,9 +118,16 @@ def describe_source(series: Series) -> SourceImages:
     notes: list[str] = []
     shared = _copy_patient_and_study(stated, notes)
     _add_identity(shared, stated, series, notes)
+    spacing_mm = series.geometry.spacing_mm[2]
+    if unstated := sum(not _states_thickness(header) for header in series.slices):
+        notes.append(
+            f"SliceThickness of {count_noun(unstated, 'image')} of the source is missing or not "
+            "above 0: the result has the distance of its slices in its place"
+        )
     if first.frame is not None and first.frames > 1:
-        return SourceImages((_describe_file(series.slices, shared),), tuple(notes), True)
-    headers = tuple(_describe_slice(header, shared) for header in series.slices)
+        file = _describe_file(series.slices, shared, spacing_mm)
+        return SourceImages((file,), tuple(notes), True)
+    headers = tuple(_describe_slice(header, shared, spacing_mm) for header in series.slices)
     if replaced := sum(not is_valid_uid(header.instance) for header in series.slices):
         notes.append(
             f"SOPInstanceUID of {count_noun(replaced, 'image')} of the source is not valid: what "
@@ -231,7 +238,17 @@ def _is_image_class(sop_class: uid.UID) -> bool:
     return sop_class.type == "SOP Class" and "Image Storage" in sop_class.name
 
 
-def _describe_slice(header: Slice, shared: pydicom.Dataset) -> pydicom.Dataset:
+def _states_thickness(header: Slice) -> bool:
+    return header.thickness_mm is not None and header.thickness_mm > 0
+
+
+def _find_thickness(header: Slice, spacing_mm: float) -> DSfloat:
+    """The stated thickness, or the distance of slices, since an object must have one above 0."""
+    stated = header.thickness_mm if _states_thickness(header) else None
+    return _to_decimal(spacing_mm if stated is None else stated)
+
+
+def _describe_slice(header: Slice, shared: pydicom.Dataset, spacing_mm: float) -> pydicom.Dataset:
     """The header of one slice in a file of its own."""
     found = pydicom.Dataset()
     found.update(shared)
@@ -241,11 +258,13 @@ def _describe_slice(header: Slice, shared: pydicom.Dataset) -> pydicom.Dataset:
     found.ImagePositionPatient = _to_decimals(header.position)
     found.ImageOrientationPatient = _to_decimals(header.orientation)
     found.PixelSpacing = _to_decimals(header.pixel_spacing_mm)
-    found.SliceThickness = None if header.thickness_mm is None else _to_decimal(header.thickness_mm)
+    found.SliceThickness = _find_thickness(header, spacing_mm)
     return found
 
 
-def _describe_file(slices: Sequence[Slice], shared: pydicom.Dataset) -> pydicom.Dataset:
+def _describe_file(
+    slices: Sequence[Slice], shared: pydicom.Dataset, spacing_mm: float
+) -> pydicom.Dataset:
     """The header of a file of several frames, with the places of those that are slices.
 
     A frame that is none, such as one of another phase, is put where no mask lies, so that no frame
@@ -259,7 +278,7 @@ def _describe_file(slices: Sequence[Slice], shared: pydicom.Dataset) -> pydicom.
     found.Rows, found.Columns, found.NumberOfFrames = first.rows, first.columns, first.frames
     measures = pydicom.Dataset()
     measures.PixelSpacing = _to_decimals(first.pixel_spacing_mm)
-    measures.SliceThickness = _to_decimal(first.thickness_mm or 0)
+    measures.SliceThickness = _find_thickness(first, spacing_mm)
     orientation, groups = pydicom.Dataset(), pydicom.Dataset()
     orientation.ImageOrientationPatient = _to_decimals(first.orientation)
     groups.PixelMeasuresSequence, groups.PlaneOrientationSequence = [measures], [orientation]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pydicom
 import pytest
 from export.bad_headers import BAD, GOOD, name_change, write_changed
 from export.judges import find_errors, needs_dciodvfy
-from ingest.dicom_writer import make_series, write_series
+from ingest.dicom_writer import make_enhanced, make_series, write_series
 
-from medseg.export import Algorithm, describe_source, write_seg
+from medseg.export import Algorithm, describe_source, write_parametric_map, write_seg
 from medseg.ingest import IngestError, find_series
 from medseg.labels import make_table
 
@@ -59,6 +60,56 @@ def test_a_result_from_a_bad_header_is_a_valid_object(describe, changes, tmp_pat
     series, images = describe(**changes)
     write_ones(tmp_path / "seg.dcm", series, images)
     assert find_errors(tmp_path / "seg.dcm") == []
+
+
+def write_with_thickness(folder, thickness_mm, *, is_multiframe):
+    """A series with slices 1.25 mm apart whose thickness is missing (None), empty or a number."""
+    slices = make_series(step_mm=1.25)
+    for dataset in slices:
+        dataset.StudyInstanceUID = "1.2.840.1"
+        dataset.SliceThickness = thickness_mm
+        if thickness_mm is None:
+            del dataset.SliceThickness
+    if is_multiframe:
+        folder.mkdir()
+        make_enhanced(slices).save_as(folder / "enhanced.dcm", enforce_file_format=True)
+    else:
+        write_series(folder, slices)
+    (series,) = find_series(folder)
+    return series
+
+
+@needs_dciodvfy
+@pytest.mark.parametrize("is_multiframe", [False, True])
+@pytest.mark.parametrize("thickness_mm", [None, "", 0, -1])
+def test_a_thickness_that_is_not_stated_is_the_distance_of_slices(
+    thickness_mm, is_multiframe, tmp_path
+):
+    series = write_with_thickness(tmp_path / "ct", thickness_mm, is_multiframe=is_multiframe)
+    images = describe_source(series)
+    assert any("SliceThickness of 5 images" in note for note in images.notes)
+    write_ones(tmp_path / "seg.dcm", series, images)
+    write_parametric_map(
+        np.ones(series.geometry.shape),
+        tmp_path / "map.dcm",
+        source=images,
+        geometry=series.geometry,
+        algorithm=Algorithm("liver", "1"),
+    )
+    for name in ("seg.dcm", "map.dcm"):
+        assert find_errors(tmp_path / name) == []
+        (shared,) = pydicom.dcmread(tmp_path / name).SharedFunctionalGroupsSequence
+        assert shared.PixelMeasuresSequence[0].SliceThickness == 1.25
+
+
+@pytest.mark.parametrize("is_multiframe", [False, True])
+def test_a_stated_thickness_is_kept_without_a_note(is_multiframe, tmp_path):
+    series = write_with_thickness(tmp_path / "ct", 0.7, is_multiframe=is_multiframe)
+    images = describe_source(series)
+    assert not any("SliceThickness" in note for note in images.notes)
+    write_ones(tmp_path / "seg.dcm", series, images)
+    (shared,) = pydicom.dcmread(tmp_path / "seg.dcm").SharedFunctionalGroupsSequence
+    assert shared.PixelMeasuresSequence[0].SliceThickness == 0.7
 
 
 def test_several_methods_of_deidentification_are_copied(describe):
