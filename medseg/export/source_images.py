@@ -4,7 +4,8 @@ A result belongs to a patient, a study and a frame of reference, and names the i
 made from. All of this comes from their headers, and headers are often incomplete or against the
 standard. What is missing or not allowed there must not be copied, and must not stop the result. So
 it is left empty, or replaced where the standard asks for a value, and a note names the element,
-without its value.
+without its value. A PatientID that is left empty has a note of its own, since a PACS may file a
+result without it under another patient.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _REQUIRED = (
 """May be empty and must be there (type 2 in PS3.3 C.7.1.1 and C.7.2.1)."""
 
 _OPTIONAL = (
-    *("PatientAge", "PatientSize", "PatientWeight", "StudyDescription"),
+    *("IssuerOfPatientID", "PatientAge", "PatientSize", "PatientWeight", "StudyDescription"),
     *(
         "PatientIdentityRemoved",
         "DeidentificationMethod",
@@ -50,6 +51,12 @@ PATIENT_AND_STUDY = (*_REQUIRED, *_OPTIONAL)
 
 _FAR_MM = 1e5
 _MOST_NAMED = 3
+_PATIENT = "PatientID"
+_NO_PATIENT = (
+    "PatientID of the source is not allowed in DICOM (one text of at most 64 characters) and was "
+    "left empty: a PACS may file the result under another patient, so correct the PatientID of the "
+    "images before the result is stored there"
+)
 _WRONG = (" of the source", "allowed there")
 _MULTIPLE = ("DeidentificationMethod",)
 _SEXES = ("M", "F", "O")
@@ -136,6 +143,21 @@ def describe_source(series: Series) -> SourceImages:
     return SourceImages(headers, tuple(notes))
 
 
+def read_patient_id(path: Path) -> str | None:
+    """The PatientID of an image, as its results have it; "" where the image has none.
+
+    None stands for one that DICOM does not allow: results cannot have it.
+
+    Raises:
+        IngestError: the file cannot be read.
+
+    Example:
+        >>> read_patient_id(Path("study/ct/1.dcm"))  # doctest: +SKIP
+        '4711'
+    """
+    return _get_valid(_parse_first(path), _PATIENT)
+
+
 def _parse_first(path: Path) -> pydicom.Dataset:
     with BoundedFile(path) as file, stop_validation():
         parsed = parse(file, path, keywords=_READ)
@@ -153,7 +175,9 @@ def _copy_patient_and_study(stated: pydicom.Dataset, notes: list[str]) -> pydico
     missing, wrong = [], []
     for keyword in PATIENT_AND_STUDY:
         value = _get_valid(stated, keyword)
-        if value is None:
+        if value is None and keyword == _PATIENT:
+            notes.append(_NO_PATIENT)
+        elif value is None:
             wrong.append(keyword)
         elif value == "" and keyword in _REQUIRED and keyword not in stated:
             missing.append(keyword)

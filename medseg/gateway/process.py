@@ -28,7 +28,13 @@ from medseg.gateway.failures import (
 )
 from medseg.gateway.pacs.destination import Destination
 from medseg.gateway.pacs.server import DicomwebServer
-from medseg.gateway.results import ResultUids, check_results, list_result_uids, rename
+from medseg.gateway.results import (
+    ResultUids,
+    check_patient,
+    check_results,
+    list_result_uids,
+    rename,
+)
 from medseg.gateway.settings import Retry, Settings
 from medseg.gateway.state import FROM_LISTENER, Job, State, StateFile
 from medseg.gateway.work_folder import WorkFolder, list_images
@@ -183,6 +189,9 @@ class Processor:
                 raise HopelessError(series.message)
         if found and all(map(is_companion, found)):
             raise NoImageError(COMPANIONS[found[0].reason])
+        images = [header.path for series in found for header in series.slices[:1]]
+        for image in images:
+            check_patient({}, image)
         partial = results.with_name(f"{results.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(results, ignore_errors=True)
@@ -196,6 +205,8 @@ class Processor:
                 Path(made[kind]).replace(paths[kind])
         rename({kind: path for kind, path in paths.items() if path.is_file()}, uids)
         check_results(paths, uids, study_uid=job.study_uid, series_uid=job.series_uid)
+        for image in images:
+            check_patient(paths, image)
         partial.rename(results)
 
     def _has_grown(self, job: Job) -> bool:

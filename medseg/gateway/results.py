@@ -13,6 +13,7 @@ from pathlib import Path
 from pydicom import Dataset, dcmread
 
 from medseg.base.files import whole
+from medseg.export.source_images import read_patient_id
 from medseg.export.uids import make_uid
 from medseg.gateway.failures import HopelessError
 
@@ -87,6 +88,26 @@ def check_results(
             )
         if not _refers_to(found, series_uid):
             raise HopelessError(f"the {kind} does not refer to the series that it was made from")
+
+
+def check_patient(paths: Mapping[str, Path], image: Path) -> None:
+    """See that each object has the PatientID of the images that it was made from.
+
+    Raises:
+        HopelessError: one has another, or none, and might be stored under another patient.
+    """
+    stated = read_patient_id(image)
+    if stated is None:
+        raise HopelessError(
+            "PatientID of the images is not allowed in DICOM (one text of at most 64 characters), "
+            "and a result without it may be stored under another patient: correct it in the images"
+        )
+    for kind, path in paths.items():
+        if read_patient_id(path) != stated:
+            raise HopelessError(
+                f"the {kind} has another PatientID than the images, and may be stored under "
+                "another patient: correct PatientID and SpecificCharacterSet of the images"
+            )
 
 
 def _refers_to(found: Dataset, series_uid: str) -> bool:

@@ -12,6 +12,7 @@ from export.judges import find_errors, needs_dciodvfy
 from ingest.dicom_writer import make_enhanced, make_series, write_series
 
 from medseg.export import Algorithm, describe_source, write_parametric_map, write_seg
+from medseg.export.source_images import read_patient_id
 from medseg.ingest import IngestError, find_series
 from medseg.labels import make_table
 
@@ -60,6 +61,31 @@ def test_a_result_from_a_bad_header_is_a_valid_object(describe, changes, tmp_pat
     series, images = describe(**changes)
     write_ones(tmp_path / "seg.dcm", series, images)
     assert find_errors(tmp_path / "seg.dcm") == []
+
+
+@pytest.mark.parametrize("patient", ["x" * 65, "a\\b", "a\nb"])
+def test_a_patient_that_cannot_be_kept_is_warned_of(describe, patient):
+    series, images = describe(PatientID=patient)
+    (note,) = images.notes
+    assert note.startswith("PatientID of the source is not allowed in DICOM")
+    assert "file the result under another patient" in note
+    assert images.first.PatientID == ""
+    assert read_patient_id(series.slices[0].path) is None
+
+
+@pytest.mark.parametrize("patient", ["x" * 64, "ä" * 64, "4711", ""])
+def test_a_patient_that_can_be_kept_is_kept(describe, patient, tmp_path):
+    series, images = describe(PatientID=patient, SpecificCharacterSet="ISO_IR 100")
+    write_ones(tmp_path / "seg.dcm", series, images)
+    assert images.notes == ()
+    assert pydicom.dcmread(tmp_path / "seg.dcm").PatientID == patient
+    assert read_patient_id(tmp_path / "seg.dcm") == patient
+
+
+def test_the_issuer_of_a_patient_is_copied_with_it(describe, tmp_path):
+    series, images = describe(IssuerOfPatientID="Hospital A")
+    write_ones(tmp_path / "seg.dcm", series, images)
+    assert pydicom.dcmread(tmp_path / "seg.dcm").IssuerOfPatientID == "Hospital A"
 
 
 def write_with_thickness(folder, thickness_mm, *, is_multiframe):

@@ -72,7 +72,7 @@ def _make_result(source: Dataset, kind: str) -> Dataset:
     made.SOPClassUID = SegmentationStorage
     made.SOPInstanceUID, made.SeriesInstanceUID = generate_uid(), generate_uid()
     made.StudyInstanceUID = source.StudyInstanceUID
-    made.PatientID, made.Modality = source.PatientID, kind.upper()
+    made.PatientID, made.Modality = source.get("PatientID", ""), kind.upper()
     made.ReferencedSeriesSequence = [reference]
     made.file_meta = FileMetaDataset()
     made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian

@@ -7,6 +7,7 @@ import logging
 import os
 from dataclasses import replace
 
+import pydicom
 import pytest
 from gateway.made_series import BUNDLE, FakeSegment, encode, make_study
 
@@ -223,6 +224,48 @@ def test_a_series_that_cannot_be_right_goes_to_the_dead_letters_at_once(
     assert str(processor.work.root) not in done.reason
     assert pacs.stored == {}
     assert list_files(processor) == []
+
+
+@pytest.mark.parametrize("patient", ["x" * 65, "a\\b", "a\nb"])
+def test_a_result_that_would_lack_its_patient_goes_to_the_dead_letters(
+    processor, job, pacs, patient
+):
+    (images,) = pacs.images.values()
+    with pydicom.config.disable_value_validation():
+        for image in images:
+            image.PatientID = patient
+        done = processor.process(job)
+    assert (done.state, done.attempts) == (State.DEAD, 1)
+    assert done.reason.startswith("PatientID of the images is not allowed in DICOM")
+    assert patient not in done.reason
+    assert (pacs.stored, processor.segment.calls) == ({}, 0)
+
+
+@pytest.mark.parametrize("patient", ["x" * 64, "", None])
+def test_a_patient_is_stored_as_the_images_have_it(processor, job, pacs, patient, monkeypatch):
+    (images,) = pacs.images.values()
+    for image in images:
+        image.PatientID = patient or ""
+        if patient is None:
+            del image.PatientID
+    assert processor.process(job).state is State.STORED
+
+
+def test_a_result_of_another_patient_is_not_stored(processor, job, pacs, monkeypatch):
+    plain = FakeSegment.__call__
+
+    def exchange(self, folder, out):
+        made = plain(self, folder, out)
+        for path in made.values():
+            found = pydicom.dcmread(path)
+            found.PatientID = "another"
+            found.save_as(path)
+        return made
+
+    monkeypatch.setattr(FakeSegment, "__call__", exchange)
+    done = processor.process(job)
+    assert (done.state, pacs.stored) == (State.DEAD, {})
+    assert "another PatientID" in done.reason
 
 
 def test_an_error_that_nobody_thought_of_costs_only_its_series(processor, job):
