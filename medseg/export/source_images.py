@@ -50,7 +50,6 @@ PATIENT_AND_STUDY = (*_REQUIRED, *_OPTIONAL)
 """Keywords of all that is copied from the source, as far as it is known."""
 
 _FAR_MM = 1e5
-_MOST_NAMED = 3
 _PATIENT = "PatientID"
 _NO_PATIENT = (
     "PatientID of the source is not allowed in DICOM (one text of at most 64 characters) and was "
@@ -186,7 +185,7 @@ def _copy_patient_and_study(stated: pydicom.Dataset, notes: list[str]) -> pydico
     for keywords, source, place in ((missing, "", "in the source"), (wrong, *_WRONG)):
         if keywords:
             is_, was = ("is", "was") if len(keywords) == 1 else ("are", "were")
-            notes.append(f"{_name_few(keywords)}{source} {is_} not {place} and {was} left empty")
+            notes.append(f"{_name_all(keywords)}{source} {is_} not {place} and {was} left empty")
     if found.get("PatientIdentityRemoved") == "YES" and "DeidentificationMethod" not in found:
         notes.append("DeidentificationMethod is not in the source: the result says 'not stated'")
         found.DeidentificationMethod = "not stated"
@@ -233,7 +232,7 @@ def _add_identity(
         if keywords:
             is_one = len(keywords) == 1
             notes.append(
-                f"{_name_few(keywords)} of the source {'is' if is_one else 'are'} {what}: the "
+                f"{_name_all(keywords)} of the source {'is' if is_one else 'are'} {what}: the "
                 f"result has {'another' if is_one else 'others'} in {'its' if is_one else 'their'} "
                 "place"
             )
@@ -250,12 +249,9 @@ def _add_identity(
     shared.LossyImageCompression = "01" if first.is_lossy else "00"
 
 
-def _name_few(keywords: Sequence[str]) -> str:
-    """The first two keywords, and how many more there are; three are named."""
-    if len(keywords) <= _MOST_NAMED:
-        *others, last = keywords
-        return f"{', '.join(others)} and {last}" if others else last
-    return f"{', '.join(keywords[:2])} and {len(keywords) - 2} others"
+def _name_all(keywords: Sequence[str]) -> str:
+    *others, last = keywords
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _is_image_class(sop_class: uid.UID) -> bool:
