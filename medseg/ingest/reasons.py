@@ -203,11 +203,11 @@ REMEDIES: dict[Reason, str] = {
     ),
     Reason.UNDECODABLE: "decompress the file with another tool, e.g. gdcmconv --raw",
     Reason.SEVERAL_SERIES: (
-        f"pass {SERIES_UID} or, where it has a number of its own, --choose_series NUMBER, see "
-        "medseg inspect, or a folder of the files of only one series"
+        "pass --series NUMBER|UID|largest|all to medseg segment, choose_series or series_uid to "
+        "Python and other commands, or a folder of the files of only one series"
     ),
     Reason.UNKNOWN_SERIES: "pass the UID of a series that is there",
-    Reason.NOT_AN_IMAGE: "pass the image series it refers to",
+    Reason.NOT_AN_IMAGE: "pass the folder of the image series that it refers to",
     Reason.MULTI_FRAME: (
         "pass single-frame slices or pictures, or an enhanced object with functional groups"
     ),

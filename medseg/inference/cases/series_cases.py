@@ -9,7 +9,7 @@ from pathlib import Path
 from medseg.base.text import count_noun
 from medseg.inference.cases.check_image import CheckImaged
 from medseg.inference.cases.existing import Case
-from medseg.ingest.dicom.selection import get_number, is_companion
+from medseg.ingest.dicom.selection import REFERRED_IMAGES, get_number, is_companion
 from medseg.ingest.dicom.series import Series
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.reader import VolumeReader, describe_kind
@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 ONE_OF = "one_of"
 """Key of a case that is one series of a study: the name of the study. Where it turns out to be of
 another kind than the network was trained on, it is left out, and no failure."""
+
+_OTHER_BUNDLE = "pass a bundle for what they show, see `medseg bundles list`"
 
 
 def list_series_cases(
@@ -41,21 +43,22 @@ def list_series_cases(
         IngestError: "not-found".
         ValueError: no study has a series that is accepted.
     """
-    refusals: list[str] = []
+    refusals: list[tuple[str, str]] = []
     found = [one for case in cases for one in _split(case, reader, check, refusals)]
     if refusals and not found:
-        raise ValueError(
-            f"{refusals[0]}: pass a bundle for what they show, see `medseg bundles list`"
-        )
-    for refusal in refusals:
-        logger.warning("%s: the study is left out", refusal)
+        raise ValueError(": ".join(refusals[0]))
+    for finding, _ in refusals:
+        logger.warning("%s: the study is left out", finding)
     return found
 
 
 def _split(
-    case: Case, reader: VolumeReader, check: CheckImaged | None, refusals: list[str]
+    case: Case,
+    reader: VolumeReader,
+    check: CheckImaged | None,
+    refusals: list[tuple[str, str]],
 ) -> Iterator[Case]:
-    """The cases of a study; where it has none, the reason is added to `refusals`."""
+    """The cases of a study; where it has none, the finding and remedy are added to `refusals`."""
     path = Path(case["image"])
     if is_volume_file(path):
         yield case
@@ -67,7 +70,8 @@ def _split(
         return
     if not images:
         count = count_noun(len(listed), "series", plural="series")
-        refusals.append(f"{count} in {path.absolute()}, none of which is an image to segment")
+        finding = f"{count} in {path.absolute()}, none of which is an image to segment"
+        refusals.append((finding, REFERRED_IMAGES))
         return
     reasons = {place: _explain_refusal(one, check) for place, one in images.items()}
     refused = {place: one for place, one in images.items() if reasons[place]}
@@ -77,7 +81,8 @@ def _split(
     accepted = {place: one for place, one in images.items() if not reasons[place]}
     if not accepted:
         count = count_noun(len(images), "image series", plural="image series")
-        refusals.append(f"none of {count} in {path.absolute()} is accepted ({'; '.join(left_out)})")
+        finding = f"none of {count} in {path.absolute()} is accepted ({'; '.join(left_out)})"
+        refusals.append((finding, _OTHER_BUNDLE))
         return
     for one in left_out:
         logger.warning("%s: left out: %s", case["case"], one)

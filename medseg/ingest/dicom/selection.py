@@ -35,6 +35,9 @@ COMPANIONS = {
 }
 """What lies beside the images of a study and is left aside, by the reason of its refusal."""
 
+REFERRED_IMAGES = "pass the folder of the image series that they refer to"
+"""What to do about objects that are no images, such as an RTSTRUCT and an SR."""
+
 
 def choose_series(
     found: Sequence[Series],
@@ -72,9 +75,12 @@ def choose_series(
         return _choose_by_uid(found, path, series_uid=series_uid, damaged=damaged)
     if damaged:
         return damaged[0]
-    images = [s for s in found if not is_companion(s)] or list(found)
-    if not images:
+    images = [s for s in found if not is_companion(s)] or _leave_objects(found)
+    if not found:
         raise _make_empty_error(path)
+    if not images:
+        finding = f"{len(found)} series in {path}, none of which is an image: {_list_series(found)}"
+        raise IngestError(Reason.NOT_AN_IMAGE, finding, remedy=REFERRED_IMAGES)
     if len(found) > len(images):
         logger.info("skipped %d series without image slices in %s", len(found) - len(images), path)
     if choose is not None and choose != "largest":
@@ -92,6 +98,12 @@ def is_companion(series: Series) -> bool:
     return series.reason in COMPANIONS and all(
         judge([s]).reason in COMPANIONS for s in series.slices
     )
+
+
+def _leave_objects(found: Sequence[Series]) -> list[Series]:
+    """Companions that are pictures at least, such as localizers; a lone object tells its reason."""
+    pictures = [series for series in found if series.reason is not Reason.NOT_AN_IMAGE]
+    return list(found) if len(found) == 1 else pictures
 
 
 def get_number(series: Series) -> int | None:
@@ -217,7 +229,9 @@ def _describe(series: Series) -> str:
     files = len(series.files)
     count = f"{files} file{'s' if files > 1 else ''}"
     refused = [f"refused as {series.reason}"] if series.verdict is Verdict.REFUSE else []
-    facts = [series.modality or "no modality", size, count, *refused]
+    number = get_number(series)
+    named = [] if number is None else [f"number {number}"]
+    facts = [*named, series.modality or "no modality", size, count, *refused]
     return f"{series.uid or _describe_place(series)} ({', '.join(facts)})"
 
 

@@ -135,7 +135,10 @@ def test_a_volume_file_is_a_case_as_ever(tmp_path, study):
 
 def test_a_folder_of_objects_alone_is_refused_by_what_it_holds(tmp_path):
     add(tmp_path / "s", "1.2.4", count=1, SOPClassUID=SegmentationStorage)
-    with pytest.raises(ValueError, match=r"1 series in .*none of which is an image to segment"):
+    said = (
+        r"1 series in .*none of which is an image to segment: pass the folder of the image series"
+    )
+    with pytest.raises(ValueError, match=said):
         names(tmp_path / "s")
 
 

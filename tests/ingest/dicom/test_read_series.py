@@ -17,7 +17,7 @@ def test_two_series_in_one_folder_are_refused_by_name(tmp_path):
     write_series(tmp_path, make_series(ramp((3, 6, 4)), uid="1.2.4"), suffix=".b")
     words = (
         r"2 series in .*: 1.2.3 \(CT, 4x6, 5 files\), 1.2.4 \(CT, 4x6, 3 files\): "
-        r"pass --series_uid UID or, where it has a number"
+        r"pass --series NUMBER"
     )
     with pytest.raises(IngestError, match=words) as caught:
         load(tmp_path)

@@ -8,10 +8,20 @@ from dataclasses import replace
 
 import pytest
 from ingest.dicom_writer import make_series, ramp, spoil_rows, write_series
-from pydicom.uid import SecondaryCaptureImageStorage
+from pydicom.uid import (
+    ComprehensiveSRStorage,
+    RTStructureSetStorage,
+    SecondaryCaptureImageStorage,
+)
 
 from medseg.ingest import IngestError, Reason, Verdict, find_series, load
-from medseg.ingest.dicom.selection import RULES, choose_series, get_number, is_companion
+from medseg.ingest.dicom.selection import (
+    REFERRED_IMAGES,
+    RULES,
+    choose_series,
+    get_number,
+    is_companion,
+)
 
 
 def add(folder, count, uid):
@@ -258,3 +268,40 @@ def test_secondary_captures_alone_are_refused(tmp_path):
     with pytest.raises(IngestError, match="5 of 5 files are secondary captures") as caught:
         load(tmp_path)
     assert caught.value.code is Reason.SECONDARY_CAPTURE
+
+
+def add_object(folder, uid, modality, sop_class):
+    single = make_series(ramp((1, 6, 4)), uid=uid)
+    del single[0].PixelData
+    single[0].Modality, single[0].SOPClassUID = modality, sop_class
+    write_series(folder, single, suffix=f".{uid[-1]}")
+
+
+@pytest.mark.parametrize("choose", [None, "largest", 7])
+def test_objects_that_are_no_images_point_to_the_images_that_they_refer_to(tmp_path, choose):
+    add_object(tmp_path, "1.2.1", "RTSTRUCT", RTStructureSetStorage)
+    add_object(tmp_path, "1.2.2", "SR", ComprehensiveSRStorage)
+    with pytest.raises(IngestError, match=r"2 series in .*, none of which is an image") as caught:
+        load(tmp_path, choose=choose)
+    assert caught.value.code is Reason.NOT_AN_IMAGE
+    assert str(caught.value).endswith(REFERRED_IMAGES)
+
+
+def test_one_object_that_is_no_image_points_to_the_images_that_it_refers_to(tmp_path):
+    add_object(tmp_path, "1.2.1", "SR", ComprehensiveSRStorage)
+    with pytest.raises(IngestError, match="pass the folder of the image series that it refers to"):
+        load(tmp_path)
+
+
+def test_several_series_are_listed_by_what_a_person_chooses_by_and_no_description(tmp_path):
+    for number, uid in ((4, "1.2.1"), (7, "1.2.2")):
+        slices = make_series(ramp((5, 6, 4)), uid=uid)
+        for each in slices:
+            each.SeriesNumber, each.SeriesDescription = number, "Doe Jane"
+        write_series(tmp_path, slices, suffix=f".{uid[-1]}")
+    listed = r"1\.2\.1 \(number 4, CT, 4x6, 5 files\), 1\.2\.2 \(number 7, CT, 4x6, 5 files\)"
+    with pytest.raises(IngestError, match=listed) as caught:
+        load(tmp_path)
+    assert "--series NUMBER|UID|largest|all" in str(caught.value)
+    assert "choose_series or series_uid" in str(caught.value)
+    assert "Doe" not in str(caught.value)
