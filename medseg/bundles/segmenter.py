@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -13,6 +15,7 @@ from medseg.base.choices import check_choices
 from medseg.base.errors import find_root_cause
 from medseg.bundles.bundle import check_metadata, check_weights_exist, find_configs, name_version
 from medseg.bundles.catalogue.locate import locate
+from medseg.bundles.keys.series_key import read_series_key
 from medseg.bundles.overrides import check_overrides, read_workflow
 
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ class Segmenter:
 
     Args:
         bundle: its name, its folder, or a training run.
+        series: of a DICOM study, "largest", or the number or the UID of one series; a short form of
+            the keys `choose_series` and `series_uid`.
         keys: of its `inference.json`, as on the command line, such as `level=3` or `force=True`.
 
     Raises:
@@ -45,7 +50,10 @@ class Segmenter:
         1.62
     """
 
-    def __init__(self, bundle: str | os.PathLike[str], **keys: Any) -> None:
+    def __init__(
+        self, bundle: str | os.PathLike[str], *, series: str | int | None = None, **keys: Any
+    ) -> None:
+        keys = _add_series(keys, series)
         from monai.bundle import ConfigParser
 
         from medseg.inference import check_windows
@@ -82,6 +90,8 @@ class Segmenter:
         load_weights(network, weights)
         self._turn = Lock()
         self._reader, self._memory = self._get("reader"), self._get("in_memory")
+        with _without_notices():
+            self._preprocess = self._get("preprocessing")
         self.labels = self._get("label_files").table
         self.made_by = name_version(str(config["name"]), folder)
         self.modality = str(config.get("modality") or "")
@@ -112,6 +122,11 @@ class Segmenter:
 
         stated = None
         if isinstance(image, (str, os.PathLike)):
+            if affine is not None:
+                raise ValueError(
+                    f"affine is given beside the file {image}, which states its own: leave it out, "
+                    "or pass the array instead of the file"
+                )
             path = str(image)
             values, geometry, stated = read_image(self._reader, path)
         else:
@@ -119,7 +134,7 @@ class Segmenter:
             path = NAME
         self._memory.hold(values, geometry, stated)
         try:
-            case = self._get("preprocessing")({"case": Path(path).name, "image": path})
+            case = self._preprocess({"case": Path(path).name, "image": path})
             output = self._predict(case)
         except RuntimeError as error:  # MONAI's own, around the one that says why
             cause = find_root_cause(error)
@@ -180,7 +195,12 @@ class Segmenter:
 
 
 def segment(
-    image: Any, *, bundle: str | os.PathLike[str], affine: ArrayLike | None = None, **keys: Any
+    image: Any,
+    *,
+    bundle: str | os.PathLike[str],
+    affine: ArrayLike | None = None,
+    series: str | int | None = None,
+    **keys: Any,
 ) -> Segmentation:
     """Segment a volume with a bundle; the networks of the last calls stay loaded.
 
@@ -188,6 +208,7 @@ def segment(
         image: see `Segmenter`.
         bundle: its name, its folder, or a training run.
         affine: of an array, from voxel indices to RAS+ millimetres.
+        series: of a DICOM study, which one, see `Segmenter`.
         keys: of the bundle's `inference.json`, such as `force=True`.
 
     Raises:
@@ -199,12 +220,36 @@ def segment(
         >>> [(one.name, one.volume_ml) for one in found.measurements]  # doctest: +SKIP
         [('anterior', 1.62), ('posterior', 1.48)]
     """
+    keys = _add_series(keys, series)
     folder = locate(bundle)
     weights = folder / "models" / "model.pt"
     changed = weights.stat().st_mtime_ns if weights.is_file() else 0
     return _keep(str(folder.absolute()), repr(sorted(keys.items())), changed, _Keys(keys))(
         image, affine=affine
     )
+
+
+@contextmanager
+def _without_notices() -> Iterator[None]:
+    """Drop what MONAI says of its own readers when it makes them; the caller's log stays as it is.
+
+    Example: that the decoder of a GPU, which is not used here, is not installed.
+    """
+    from medseg.inference.preview.source import silence_thread
+
+    with warnings.catch_warnings(), silence_thread("monai.data"):
+        warnings.filterwarnings("ignore", module=r"monai\.")
+        yield
+
+
+def _add_series(keys: dict[str, Any], series: str | int | None) -> dict[str, Any]:
+    """The keys, with the one that `series` stands for."""
+    if series is None:
+        return keys
+    named = [key for key in ("choose_series", "series_uid") if keys.get(key) is not None]
+    if named:
+        raise ValueError(f"series={series!r} and {named[0]} exclude each other: pass one of them")
+    return keys | read_series_key(series)
 
 
 class _Keys(dict[str, Any]):

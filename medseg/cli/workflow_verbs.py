@@ -3,7 +3,6 @@
 What a verb needs is imported when it runs, so that `medseg --help` answers at once.
 """
 
-import re
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext, redirect_stdout
@@ -127,14 +126,13 @@ def segment(
 
 def _read_series(series: str) -> str:
     """The override that `--series` stands for."""
-    if re.fullmatch(r"[0-9]+(\.[0-9]+)+", series):
-        return f"--series_uid={series}"
-    if series in ("all", "largest") or re.fullmatch(r"[+-]?[0-9]{1,11}", series):
-        return f"--choose_series={series}"
-    raise typer.BadParameter(
-        f"--series is {series!r}: pass all, largest, or the number or UID of a series, which "
-        "medseg inspect shows"
-    )
+    from medseg.bundles.keys.series_key import read_series_key
+
+    try:
+        ((key, value),) = read_series_key(series, name="--series").items()
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return f"--{key}={value}"
 
 
 def prune(

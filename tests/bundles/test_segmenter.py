@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import nibabel as nib
@@ -130,3 +132,50 @@ def test_calls_from_several_threads_have_each_its_own_result(found, image):
     with ThreadPoolExecutor(4) as pool:
         masks = list(pool.map(segment, [array, mirrored] * 4))
     assert all(np.array_equal(m, e) for m, e in zip(masks, expected * 4, strict=True))
+
+
+def test_one_series_of_a_study_is_named_by_number_uid_or_size(tmp_path):
+    for number, size in ((4, 40), (7, 44)):
+        slices = as_mr(make_series(np.full((20, size, 36), 300, np.uint16), uid=f"1.2.{number}"))
+        for each in slices:
+            each.SeriesNumber = number
+        write_series(tmp_path, slices, suffix=f".{number}")
+    call = {"bundle": "hippocampus", "force": True, **QUICK}
+    for series in (7, "7", "1.2.7"):
+        assert medseg.segment(tmp_path, series=series, **call).mask.shape == (36, 44, 20)
+    with pytest.raises(ValueError, match="exclude each other"):
+        medseg.segment(tmp_path, series=7, choose_series=4, **call)
+    with pytest.raises(ValueError, match="series is True: pass all, largest, or the number"):
+        medseg.segment(tmp_path, series=True, **call)
+
+
+def test_an_affine_beside_a_file_is_refused(image):
+    with pytest.raises(ValueError, match=r"affine is given beside the file .*: leave it out"):
+        medseg.segment(image, affine=np.eye(4), bundle="hippocampus", **QUICK)
+
+
+def test_nothing_is_said_of_readers_that_are_not_used(image):
+    before = len(logging.root.handlers), list(warnings.filters)
+    segmenter._keep.cache_clear()
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        logged = Records()
+        logging.root.addHandler(logged)
+        try:
+            medseg.segment(image, bundle="hippocampus", **QUICK)
+        finally:
+            logging.root.removeHandler(logged)
+    assert not [str(one.message) for one in seen if "NvImgCodec" in str(one.message)]
+    assert not [text for text in logged.texts if "nvImageCodec" in text]
+    assert (len(logging.root.handlers), list(warnings.filters)) == before
+
+
+class Records(logging.Handler):
+    """Keeps the texts of all records."""
+
+    def __init__(self):
+        super().__init__()
+        self.texts = []
+
+    def emit(self, record):
+        self.texts.append(record.getMessage())

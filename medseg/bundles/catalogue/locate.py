@@ -107,7 +107,8 @@ def is_installed(folder: Path) -> bool:
 
 def _suggest_near(name: str, known: dict[str, Path]) -> str:
     """The bundle that a misspelt name may mean, as the beginning of a remedy."""
-    near = get_close_matches(name, known, n=1)
+    longer = [each for each in known if name and each.startswith(name)]
+    near = longer[:1] or get_close_matches(name, known, n=1)
     return f"did you mean {near[0]}? Otherwise " if near else ""
 
 

@@ -80,7 +80,7 @@ def test_a_folder_that_is_no_bundle_is_refused_with_what_to_name(shipped, word, 
         locate.locate(word)
 
 
-@pytest.mark.parametrize("word", ["livre", "bundles/livre", "liverr"])
+@pytest.mark.parametrize("word", ["livre", "bundles/livre", "liverr", "li"])
 def test_the_bundle_that_a_misspelt_name_means_is_named(shipped, word):
     with pytest.raises(FileNotFoundError, match=r": did you mean liver\? Otherwise name "):
         locate.locate(word)
