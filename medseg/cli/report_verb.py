@@ -84,6 +84,13 @@ def report(
     min_volume: Annotated[
         float, typer.Option(parser=parse_size, metavar="ML", help="Leave smaller lesions out.")
     ] = 0.0,
+    same_patient: Annotated[
+        bool,
+        typer.Option(
+            "--same-patient",
+            help="Give a RECIST category though headers or images look like those of two patients.",
+        ),
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace a comparison in --out.")] = False,
     json: Json = False,
 ) -> None:
@@ -114,6 +121,7 @@ def report(
             registered=registered,
             farthest_mm=match_distance,
             smallest_ml=min_volume,
+            same_patient=same_patient,
         )
         places = write_followup(found, out)
         if json:

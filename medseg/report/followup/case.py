@@ -83,7 +83,7 @@ def read_case(
     mask = to_labels(values, [label.index for label in labels], name=str(mask_file))
     known = _read_records(folder).get(mask_file.name, {})
     place = image or _find_place(known)
-    uid = None if image else known.get("series_uid")
+    uid = None if image else known.get("series_uid") or None  # some series state none
     array, patient = None, ""
     if place is not None and (needs_image or image or place.exists()):
         _check_there(place, mask_file, side)

@@ -13,7 +13,7 @@ from medseg.report.followup.change import LesionChange, measure_change
 from medseg.report.followup.lesion_map import LesionMap, map_lesions
 from medseg.report.followup.match_lesions import FARTHEST_MM, Outcome, match_lesions
 from medseg.report.followup.recist import SMALLEST_MM, Recist, assess_response
-from medseg.report.followup.register import Registration, register, stay
+from medseg.report.followup.register import DOUBTFUL_SIMILARITY, Registration, register, stay
 from medseg.report.followup.structures import check_same_table, choose_lesions, find_organs
 from medseg.report.measure import Measurement, find_slice_axis, measure_structures
 
@@ -67,6 +67,7 @@ def compare_studies(
     registered: bool = True,
     farthest_mm: float = FARTHEST_MM,
     smallest_ml: float = 0.0,
+    same_patient: bool = False,
 ) -> Followup:
     """Register two studies, match their lesions, and measure how these changed.
 
@@ -78,6 +79,8 @@ def compare_studies(
             one grid.
         farthest_mm: see `match_lesions`.
         smallest_ml: lesions of a smaller volume are left out.
+        same_patient: give a RECIST category also where the headers or the images look like those
+            of two patients.
 
     Raises:
         ValueError: both are one label map, their labels differ, the later study is of an earlier
@@ -114,6 +117,7 @@ def compare_studies(
         lesions,
         organs=find_organs(before.labels),
         slice_thickness_mm=before.geometry.spacing_mm[find_slice_axis(before.geometry)],
+        doubt="" if same_patient else _doubt_patient(before, after, registration),
     )
     doubts = tuple(_list_doubts(before, after, registration, lesions))
     for doubt in doubts:
@@ -182,6 +186,18 @@ def _compare_lesions(
         )
 
 
+def _doubt_patient(before: Case, after: Case, registration: Registration) -> str:
+    """Why the two studies may not be of one patient; "" where nothing says so."""
+    if before.patient and after.patient and before.patient != after.patient:
+        return "the images state different PatientIDs"
+    if registration.similarity is not None and registration.similarity < DOUBTFUL_SIMILARITY:
+        return (
+            f"the images have a similarity of {registration.similarity:.2f}, as those of two "
+            "patients have"
+        )
+    return ""
+
+
 def _list_doubts(
     before: Case, after: Case, registration: Registration, lesions: Sequence[LesionChange]
 ) -> Iterator[str]:
@@ -189,6 +205,11 @@ def _list_doubts(
     yield from registration.warnings
     if before.patient and after.patient and before.patient != after.patient:
         yield "the images state different PatientIDs: make sure that they are of one patient"
+    if before.date is not None and before.date == after.date:
+        yield (
+            f"both studies are of one day ({before.date}): make sure that they are two, or give "
+            "their days with --before-date and --after-date"
+        )
     if before.made_by != after.made_by:
         yield (
             f"the masks were made by {before.made_by or 'an unknown bundle'} and "

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from medseg.base.text import count_noun
 from medseg.report.followup.change import LesionChange
 from medseg.report.followup.match_lesions import Outcome
 
@@ -27,13 +28,13 @@ RESPONSE_PERCENT, PROGRESSION_PERCENT, PROGRESSION_MM = -30.0, 20.0, 5.0
 _TOLERANCE = 1e-6  # of percentages and mm at a boundary, for the rounding of sums
 
 RULE = (
-    "RECIST 1.1 on the measured lesions. Targets: up to 5 lesions of the earlier study and 2 of an "
-    "organ, the longest first, with a long axis of 10 mm or more (twice the slice thickness where "
-    "that is over 5 mm). PD: a new lesion, or the sum of the long axes of the targets is larger by "
-    "20 % or more and by 5 mm or more than its smallest value (nadir). CR: all lesions have "
-    "vanished. PR: the sum is smaller by 30 % or more than at baseline. SD: none of these. With "
-    "two studies the earlier one is both baseline and nadir. Lymph nodes, which are measured by "
-    "their short axis, are not provided for."
+    "RECIST 1.1 on the measured lesions. Targets: up to 5 lesions of the earlier study and 2 of "
+    "an organ, the longest first, with a long axis of 10 mm or more (twice the slice thickness "
+    "where that is over 5 mm), and what merged with one of these. PD: a new lesion, or the sum of"
+    " the long axes of the targets is larger by 20 % or more and by 5 mm or more than its "
+    "smallest value (nadir). CR: all lesions have vanished. PR: the sum is smaller by 30 % or "
+    "more than at baseline. SD: none of these. With two studies the earlier one is both baseline "
+    "and nadir. Lymph nodes, which are measured by their short axis, are not provided for."
 )
 """The rule as it is printed beside each category."""
 
@@ -89,27 +90,32 @@ def assess_response(
     *,
     organs: Mapping[str, str] | None = None,
     slice_thickness_mm: float = 1.0,
+    doubt: str = "",
 ) -> Recist:
     """The RECIST 1.1 category of matched lesions.
 
     Of lesions that merged or split, what became of them counts once: the long axis of the merged
-    one, the sum of those of the parts.
+    one, the sum of those of the parts. A lesion that merged with a target is measured with it, in
+    both studies, though there may be more than five then. There is no category where it may depend
+    on what lies outside one of the images.
 
     Args:
         changes: of the lesions, from `measure_change`.
         organs: the organ of each structure; a structure that is not named is its own organ.
         slice_thickness_mm: of the earlier study.
+        doubt: why the studies may not be of one patient; with it there is no category.
 
     Source: Eisenhauer et al., "New response evaluation criteria in solid tumours: Revised RECIST
     guideline (version 1.1)", European Journal of Cancer, 2009, sections 3.1, 4.1, 4.3 and table 1.
     """
     thick = slice_thickness_mm > THIN_SLICE_MM
     smallest = 2 * slice_thickness_mm if thick else SMALLEST_MM
-    targets = _choose_targets(changes, organs or {}, smallest)
-    ids = {(one.structure, one.lesion) for one in targets}
+    chosen = _choose_targets(changes, organs or {}, smallest)
+    ids = {(one.structure, one.lesion) for one in chosen}
     followed = [
         change for change in changes if any((one.name, one.lesion) in ids for one in change.before)
     ]
+    targets = (*chosen, *_list_merged(followed, ids, organs or {}))
     before = math.fsum(one.long_axis_mm for one in targets) if targets else None
     after = _add_up_after(followed) if targets else None
     change = None if before is None or after is None else after - before
@@ -121,6 +127,15 @@ def assess_response(
         for one in change.after
     )
     category, reason = _judge(changes, followed, new, change, percent, smallest)
+    unknown = sum(_lies_outside_earlier(one) for one in changes)
+    if unknown and category not in (None, "PD"):
+        category = None
+        reason = (
+            f"{count_noun(unknown, 'lesion')} of the later study outside the earlier image may be "
+            "new or not"
+        )
+    if doubt and category is not None:
+        category, reason = None, f"{doubt}; if they are of one patient, pass --same-patient"
     return Recist(category, reason, targets, before, after, change, percent, new, smallest)
 
 
@@ -142,6 +157,22 @@ def _choose_targets(
             chosen.append(one)
             taken[one.organ] += 1
     return tuple(chosen)
+
+
+def _list_merged(
+    followed: Sequence[LesionChange], ids: Collection[tuple[str, int]], organs: Mapping[str, str]
+) -> Iterator[Target]:
+    """The lesions that merged with a target and are none themselves."""
+    for change in followed:
+        for one in change.before:
+            if (one.name, one.lesion) not in ids and one.long_axis_mm is not None:
+                organ = organs.get(one.name, one.name)
+                yield Target(one.name, one.lesion, organ, one.long_axis_mm)
+
+
+def _lies_outside_earlier(change: LesionChange) -> bool:
+    is_outside = change.match is not None and change.match.outcome is Outcome.OUTSIDE
+    return is_outside and bool(change.after)
 
 
 def _add_up_after(followed: Sequence[LesionChange]) -> float | None:

@@ -121,6 +121,15 @@ def test_the_image_of_one_series_of_several_is_found_by_its_uid(tmp_path):
     assert found.image_file == made / "dicom"
 
 
+def test_a_record_of_a_series_without_a_uid_names_its_folder(tmp_path):
+    made = phantom.write("ct", tmp_path / "ct", cases=1, seed=0, size=48, slices=8)
+    (series,) = find_series(made / "dicom")
+    mask = np.zeros(series.geometry.shape, np.uint8)
+    facts = {"image": str(made / "dicom"), "series_uid": ""}
+    found = read(write_study(tmp_path / "a", mask, series.geometry, facts=facts))
+    assert found.image.shape == mask.shape
+
+
 def test_dicom_tells_its_date(tmp_path):
     made = phantom.write("ct", tmp_path / "ct", cases=1, seed=0, size=48, slices=8)
     (series,) = find_series(made / "dicom")

@@ -139,6 +139,19 @@ def test_what_is_doubtful_is_said(tmp_path, caplog):
     assert [record.getMessage() for record in caplog.records] == list(warnings)
 
 
+def test_studies_of_two_patients_have_no_category_unless_it_is_asked_for(tmp_path):
+    before, after = make_pair(tmp_path)
+    pair = replace(before, patient="one"), replace(after, patient="two")
+    found = compare(pair).recist
+    assert (found.category, "different PatientIDs" in found.reason) == (None, True)
+    assert compare(pair, same_patient=True).recist.category is not None
+
+
+def test_two_studies_of_one_day_are_doubtful(tmp_path):
+    warnings = compare(make_pair(tmp_path, day=date(2026, 1, 1))).warnings
+    assert any("both studies are of one day (2026-01-01)" in one for one in warnings)
+
+
 def test_a_growth_that_the_axes_hide_is_said(tmp_path):
     two = [((-8, 0, 0), 5), ((8, 0, 0), 5)]
     found = compare(make_pair(tmp_path, two, [((0, 0, 0), 9)]))

@@ -147,6 +147,32 @@ def test_the_parts_of_a_lesion_are_added_and_a_merged_one_counts_once():
     assert (found.sum_before_mm, found.sum_after_mm) == (38.0, 41.0)
 
 
+def test_a_lesion_that_merged_with_a_target_is_measured_with_it_in_both_studies():
+    others = [change([(n, size)], [(n, size)]) for n, size in ((1, 24.0), (2, 22.0))]
+    bridge = change([(1, 24.0), (3, 20.0)], [(1, 45.0)], Outcome.MERGED)
+    found = assess_response([bridge, others[1]])
+    assert [one.lesion for one in found.targets] == [1, 2, 3]
+    assert (found.sum_before_mm, found.sum_after_mm) == (66.0, 67.0)
+    assert found.category == "SD"
+    grown = change([(1, 24.0), (3, 20.0)], [(1, 58.0)], Outcome.MERGED)
+    assert assess_response([grown, others[1]]).category == "PD"
+
+
+def test_a_later_lesion_outside_the_earlier_image_leaves_only_a_progression():
+    unknown = change(after=[(7, 40.0)], outcome=Outcome.OUTSIDE)
+    for pairs in ([(20.0, 0)], [(20.0, 12.0)], [(20.0, 20.0)]):
+        found = assess_response([*persist(*pairs), unknown])
+        assert found.category is None
+        assert "1 lesion of the later study outside the earlier image may be new" in found.reason
+    assert assess_response([*persist((20.0, 30.0)), unknown]).category == "PD"
+
+
+def test_with_a_doubt_of_the_patient_there_is_no_category():
+    found = assess_response(persist((20.0, 30.0)), doubt="the IDs differ")
+    assert found.category is None
+    assert found.reason == "the IDs differ; if they are of one patient, pass --same-patient"
+
+
 def test_the_rule_is_told_in_full():
     for words in ("30 %", "20 %", "5 mm", "10 mm", "nadir", "2 of an organ", "Lymph nodes"):
         assert words in RULE
