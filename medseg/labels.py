@@ -58,6 +58,8 @@ class Label:
         type: coded segmented property type; None likewise.
         members: the values of the mask that belong to the class; None for `index` alone. A class
             that encloses others has theirs too.
+        whole: the name of the class with those that it encloses, such as "liver" where `name` is
+            "liver outside tumour"; None where it encloses none.
 
     Raises:
         ValueError: index or colour out of range, empty name, or one code without the other.
@@ -69,6 +71,12 @@ class Label:
     category: Code | None = None
     type: Code | None = None
     members: tuple[int, ...] | None = None
+    whole: str | None = None
+
+    @property
+    def whole_name(self) -> str:
+        """What the voxels of `members` are called, as measurements and probabilities are."""
+        return self.whole or self.name
 
     def __post_init__(self) -> None:
         if not 0 <= self.index <= 255:
@@ -135,6 +143,9 @@ class LabelTable:
         return np.array([label.rgb for label in self.labels], np.uint8)
 
 
+OUTSIDE = " outside "
+"""Between the name of a class and the names of those that it encloses."""
+
 BACKGROUND = Label(0, "background", (0, 0, 0))
 
 ANATOMY = Code("91723000", "SCT", "Anatomical Structure")
@@ -156,7 +167,8 @@ def make_table(
     """The label table of a task: a label for each class, in order, after the background.
 
     A class that encloses others, such as a liver with its tumours, has in a mask the voxels that
-    none of these has. The name of its label says so, and `members` has the values of the whole.
+    none of these has. The name of its label says so, `members` has the values of the whole, and
+    `whole` its name.
 
     Args:
         classes: names of the classes 1, 2, ...; or each with the label values of the dataset that
@@ -170,8 +182,8 @@ def make_table(
         >>> table = make_table({"liver": [1, 2], "tumour": [2]})
         >>> table.channel_def
         {'0': 'background', '1': 'liver outside tumour', '2': 'tumour'}
-        >>> table[1].members, table[1].type.meaning
-        ((1, 2), 'Liver')
+        >>> table[1].members, table[1].whole, table[1].type.meaning
+        ((1, 2), 'liver', 'Liver')
     """
     values = [set(v) for v in classes.values()] if isinstance(classes, Mapping) else []
     labels = []
@@ -183,11 +195,12 @@ def make_table(
         labels.append(
             Label(
                 index,
-                f"{name} outside {outside}" if outside else name,
+                f"{name}{OUTSIDE}{outside}" if outside else name,
                 choose_colour(index, colours),
                 category,
                 kind,
                 members=(index, *inner) if inner else None,
+                whole=name if inner else None,
             )
         )
     return LabelTable((BACKGROUND, *labels))

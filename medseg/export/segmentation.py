@@ -57,7 +57,8 @@ def write_seg(
 
     Args:
         mask: (I, J, K), label values; or, for FRACTIONAL, also (labels without background, I, J, K)
-            of probabilities, 0 to 1.
+            of probabilities, 0 to 1, each of a whole structure: of a label that encloses others,
+            with them. Its segment is named after the whole.
         path: of the object, replaced if it is there.
         source: the series that the mask was made from.
         geometry: the grid of the mask, in RAS+. It need not be the grid of the series.
@@ -102,7 +103,9 @@ def write_seg(
             source_images=images.headers,
             pixel_array=place_in_patient(stacked, geometry, images, labels=labels),
             segmentation_type=segmentation_type,
-            segment_descriptions=list(describe_segments(labels, algorithm)),
+            segment_descriptions=list(
+                describe_segments(labels, algorithm, as_wholes=stacked.ndim == 4)
+            ),
             **common,
             fractional_type="PROBABILITY",
             max_fractional_value=255,

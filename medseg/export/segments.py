@@ -52,14 +52,21 @@ def find_software_version() -> str:
 
 
 def describe_segments(
-    labels: LabelTable, algorithm: Algorithm
+    labels: LabelTable, algorithm: Algorithm, *, as_wholes: bool = False
 ) -> Iterator[hd.seg.SegmentDescription]:
-    """Describe the labels but the background: names, codes, colours and what found them."""
+    """Describe the labels but the background: names, codes, colours and what found them.
+
+    Args:
+        labels: those of the object.
+        algorithm: what found them.
+        as_wholes: whether a segment of a label that encloses others has the whole, such as a liver
+            with its tumours, and is named so.
+    """
     for label in labels.foreground:
         category, kind = find_codes_of(label)
         segment = hd.seg.SegmentDescription(
             segment_number=label.index,
-            segment_label=make_long_string(label.name),
+            segment_label=make_long_string(label.whole_name if as_wholes else label.name),
             segmented_property_category=category,
             segmented_property_type=kind,
             algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
@@ -73,10 +80,10 @@ def find_codes_of(label: Label) -> tuple[DicomCode, DicomCode]:
     """Category and type of a label; a private code with its name where none is known."""
     if label.category is not None and label.type is not None:
         return _to_dicom(label.category), _to_dicom(label.type)
-    value = make_short_string(label.name)
-    if value != label.name:
-        value = make_uid(label.name)[-_LONGEST_CODE:]
-    meaning = make_long_string(label.name)
+    value = make_short_string(label.whole_name)
+    if value != label.whole_name:
+        value = make_uid(label.whole_name)[-_LONGEST_CODE:]
+    meaning = make_long_string(label.whole_name)
     return _to_dicom(UNKNOWN_CATEGORY), DicomCode(value, PRIVATE_SCHEME, meaning)
 
 

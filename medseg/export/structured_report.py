@@ -20,7 +20,7 @@ from medseg.export.source_images import SourceImages, describe_source
 from medseg.export.texts import make_long_string
 from medseg.export.uids import make_uid
 from medseg.ingest.dicom.series import Series
-from medseg.labels import LabelTable
+from medseg.labels import Label, LabelTable
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,9 @@ def write_sr(
     Each structure and each lesion is a group of measurements, tied to its segment of a DICOM
     Segmentation: volume in cm3, long axis and, as short axis, its perpendicular in mm, mean and
     standard deviation of the values. What was not measured is left out. A label that the mask lacks
-    is a group with a volume of 0.
+    is a group with a volume of 0. Of a structure that encloses others, such as a liver with its
+    tumours, the group is tied to its own segment, and each number names all segments that together
+    make the whole as its source.
 
     Args:
         structures: as `medseg.report.WriteMeasurementsd` writes them to its JSON file.
@@ -141,7 +143,7 @@ def _describe_group(
     label = labels[int(structure["value"])]
     category, kind = find_codes_of(label)
     lesion = int(structure["lesion"])
-    name = make_long_string(label.name)
+    name = make_long_string(label.whole_name)
     return hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(
             uid=make_uid("tracking", reference.SOPInstanceUID, str(label.index), str(lesion)),
@@ -159,18 +161,49 @@ def _describe_group(
             name=make_long_string(f"{MANUFACTURER} {algorithm.name}"),
             version=make_long_string(algorithm.version),
         ),
-        measurements=list(_list_measurements(structure, modality, unit)),
+        measurements=list(
+            _list_measurements(structure, modality, unit, _refer_to_parts(label, reference))
+        ),
     )
 
 
+def _refer_to_parts(
+    label: Label, reference: pydicom.Dataset
+) -> list[hd.sr.SourceImageForMeasurement] | None:
+    """References to the segments that together are the structure as it is measured.
+
+    None where the segment of the label is the whole, as one of probabilities is. A group itself
+    refers to one segment, and readers fail where it refers to more.
+    """
+    names = {int(item.SegmentNumber): item.SegmentLabel for item in reference.SegmentSequence}
+    if label.members is None or names.get(label.index) == make_long_string(label.whole_name):
+        return None
+    parts = []
+    for number in label.members:
+        part = hd.sr.SourceImageForMeasurement(reference.SOPClassUID, reference.SOPInstanceUID)
+        part.ReferencedSOPSequence[0].ReferencedSegmentNumber = number
+        parts.append(part)
+    return parts
+
+
 def _list_measurements(
-    structure: Mapping[str, Any], modality: str, unit: str
+    structure: Mapping[str, Any],
+    modality: str,
+    unit: str,
+    parts: Sequence[hd.sr.SourceImageForMeasurement] | None,
 ) -> Iterator[hd.sr.Measurement]:
-    """Those of one structure that were made."""
-    yield hd.sr.Measurement(codes.SCT.Volume, structure["volume_ml"], codes.UCUM.CubicCentimeter)
+    """Those of one structure that were made; `parts` are the segments that it is made of."""
+    yield hd.sr.Measurement(
+        codes.SCT.Volume,
+        structure["volume_ml"],
+        codes.UCUM.CubicCentimeter,
+        referenced_images=parts,
+    )
     for name, code in _LENGTHS.items():
         if structure.get(name) is not None:
-            yield hd.sr.Measurement(code, structure[name], codes.UCUM.Millimeter)
+            yield hd.sr.Measurement(
+                code, structure[name], codes.UCUM.Millimeter, referenced_images=parts
+            )
     for name, derivation in _STATISTICS.items():
         value = (structure.get("intensities") or {}).get(name)
         if value is not None:
@@ -179,4 +212,5 @@ def _list_measurements(
                 value,
                 _UNITS.get(unit, codes.UCUM.NoUnits),
                 derivation=derivation,
+                referenced_images=parts,
             )

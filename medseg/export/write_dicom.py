@@ -182,7 +182,7 @@ class WriteDicomd(MapTransform):
                 source=images,
                 geometry=geometry,
                 algorithm=self.algorithm,
-                name=label.name,
+                name=label.whole_name,
                 series_number=FIRST_MAP + number,
             )
 

@@ -60,7 +60,7 @@ class Measurement:
     What cannot be measured is None, and `reasons` says why, by the name of the attribute.
 
     Attributes:
-        name: of the label.
+        name: of the label; of one that encloses others, of the whole, which is measured.
         value: of the label in the mask.
         lesion: number of the lesion among those of its label, from 1; 0 for a whole structure.
         voxels: how many the structure has.
@@ -108,9 +108,9 @@ def measure_structures(
 ) -> list[Measurement]:
     """Measure each structure of a label map, and each lesion by itself.
 
-    A label that encloses others, such as a liver with its tumours, is measured with them. The
-    labels that stand for lesions by their code are also measured piece by piece, the largest first;
-    pieces that touch at a corner are one.
+    A label that encloses others, such as a liver with its tumours, is measured with them and named
+    after the whole: "liver". The labels that stand for lesions by their code are also measured
+    piece by piece, the largest first; pieces that touch at a corner are one.
 
     Args:
         mask: (I, J, K), label values.
@@ -118,8 +118,8 @@ def measure_structures(
         labels: what the values mean.
         image: the image on the same grid, for its values; None where they are not at hand.
         confidence: of labels, by their value.
-        pieces_of: the names of the labels that are also measured piece by piece; None for those
-            that stand for lesions by their code.
+        pieces_of: the names of the labels, of wholes where they enclose others, that are also
+            measured piece by piece; None for those that stand for lesions by their code.
 
     Returns:
         One for each label but the background, in their order, also for those that the mask lacks;
@@ -184,11 +184,11 @@ def _measure_label(
     within = find_voxels(mask, label)
     if not within.any():
         reasons = dict.fromkeys((*_OF_UPRIGHT_GRIDS, *_OF_ALL_GRIDS), _EMPTY)
-        yield Measurement(label.name, label.index, 0, 0, 0.0, reasons=reasons)
+        yield Measurement(label.whole_name, label.index, 0, 0, 0.0, reasons=reasons)
         return
     box = find_box(within)
     yield _measure(within[box], box, label, 0, geometry, image)
-    if label.category != MORPHOLOGY if pieces_of is None else label.name not in pieces_of:
+    if label.category != MORPHOLOGY if pieces_of is None else label.whole_name not in pieces_of:
         return
     pieces, _ = number_lesions(within[box])
     for number, inner in enumerate(ndimage.find_objects(pieces), start=1):
@@ -219,7 +219,7 @@ def _measure(
     if image is None:
         reasons["intensities"] = _NO_IMAGE
     return Measurement(
-        name=label.name,
+        name=label.whole_name,
         value=label.index,
         lesion=lesion,
         voxels=voxels,

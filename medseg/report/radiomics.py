@@ -109,7 +109,7 @@ def measure_radiomics(
         raise ValueError("radiomics need a grid with axes at right angles: resample the image")
     how = _choose_classes(is_ct, bin_width)
     return [
-        Radiomics(label.name, label.index, _measure(mask, geometry, image, label, is_ct, how))
+        Radiomics(label.whole_name, label.index, _measure(mask, geometry, image, label, is_ct, how))
         for label in labels.foreground
     ]
 

@@ -168,6 +168,28 @@ def test_probabilities_come_back_within_half_a_step(tmp_path):
     assert np.abs(found - mask).max() <= 0.5 / 255 + 1e-6
 
 
+NESTED = make_table({"liver": [1, 2], "tumour": [2]})
+
+
+def read_segment_names(path):
+    return [item.SegmentLabel for item in pydicom.dcmread(path).SegmentSequence]
+
+
+def test_a_segment_of_probabilities_is_named_after_the_whole_that_it_has(tmp_path):
+    series = write_kind("axial", tmp_path / "ct")
+    values = np.full((2, *series.geometry.shape), 0.9, np.float32)
+    save(values, tmp_path / "seg.dcm", series, labels=NESTED, segmentation_type="FRACTIONAL")
+    assert read_segment_names(tmp_path / "seg.dcm") == ["liver", "tumour"]
+
+
+@pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL"])
+def test_a_segment_of_a_mask_is_named_after_its_own_voxels(kind, tmp_path):
+    series = write_kind("axial", tmp_path / "ct")
+    mask = draw_mask(series.geometry.shape)
+    save(mask, tmp_path / "seg.dcm", series, labels=NESTED, segmentation_type=kind)
+    assert read_segment_names(tmp_path / "seg.dcm") == ["liver outside tumour", "tumour"]
+
+
 @pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
 def test_a_mask_without_a_label_is_an_object_that_says_so(kind, tmp_path):
     series = write_kind("axial", tmp_path / "ct")

@@ -83,6 +83,52 @@ def test_each_group_names_its_segment(tmp_path):
     assert report.PatientName == segmentation.PatientName == "Müller^Änne"
 
 
+def write_nested(series, folder, kind):
+    """A report of a liver with a tumour: the group of each, and the mL of its segments together."""
+    mask = (draw(series.geometry.shape) > 0).astype(np.uint8)
+    mask[3:5, 4:6, 1:3] = 2
+    labels = make_table({"liver": [1, 2], "tumour": [2]})
+    found = measure_structures(mask, series.geometry, labels)
+    structures = [describe_measurement(one, labels) for one in found]
+    stored = np.stack([mask > 0, mask == 2]) if kind == "of the whole" else mask
+    options = {"labels": labels, "algorithm": ALGORITHM, "source": series}
+    kinds = {"LABELMAP": "LABELMAP", "of the whole": "FRACTIONAL"}
+    save(
+        stored,
+        folder / "seg.dcm",
+        series,
+        labels=labels,
+        segmentation_type=kinds.get(kind, "BINARY"),
+    )
+    write_sr(structures, folder / "sr.dcm", segmentation=folder / "seg.dcm", **options)
+    return get_groups(hd.sr.srread(folder / "sr.dcm")), {
+        1: np.count_nonzero(mask > 0 if kind == "of the whole" else mask == 1),
+        2: np.count_nonzero(mask == 2),
+    }
+
+
+@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP", "of the whole"])
+def test_the_segments_of_a_group_have_its_volume_and_its_name_says_so(kind, tmp_path):
+    series = write_kind("oblique", tmp_path / "ct")
+    groups, voxels = write_nested(series, tmp_path, kind)
+    liver, tumour = groups[0], groups[1]
+    assert (liver.tracking_identifier, tumour.tracking_identifier) == ("liver", "tumour")
+    for group, number, parts in ((liver, 1, [1, 2]), (tumour, 2, [])):
+        assert group.referenced_segment.referenced_segment_numbers == [number]
+        for measured in group.get_measurements():
+            found = [one.referenced_segment_numbers for one in measured.referenced_images]
+            assert found == ([] if kind == "of the whole" else [[part] for part in parts])
+        together = found or [[number]]
+        volume_ml = sum(voxels[n] for (n,) in together) * series.geometry.voxel_volume_ml
+        assert group.get_measurements()[0].value == pytest.approx(volume_ml, abs=1e-4)
+
+
+@needs_dciodvfy
+def test_a_group_of_several_segments_is_valid(tmp_path):
+    write_nested(write_kind("axial", tmp_path / "ct"), tmp_path, "BINARY")
+    assert find_errors(tmp_path / "sr.dcm") == []
+
+
 @needs_dciodvfy
 @pytest.mark.parametrize("kind", KINDS)
 def test_dciodvfy_finds_no_error(kind, tmp_path):

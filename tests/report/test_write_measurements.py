@@ -64,7 +64,7 @@ def test_document_and_table_agree(tmp_path):
     document, rows = read(tmp_path)
     assert document["unit"] == "HU"
     assert [(row["structure"], row["lesion"]) for row in rows] == [
-        *(("liver outside tumour", "0"), ("tumour", "0"), ("tumour", "1"), ("tumour", "2")),
+        *(("liver", "0"), ("tumour", "0"), ("tumour", "1"), ("tumour", "2")),
     ]
     assert list(rows[0]) == list(COLUMNS)
     for row, one in zip(rows, document["structures"], strict=True):

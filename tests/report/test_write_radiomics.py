@@ -19,7 +19,7 @@ def features(monkeypatch):
     def measure(mask, geometry, image, labels, *, is_ct):
         features = {"stat_mean": float(image[mask > 0].mean())}
         return [
-            Radiomics("liver outside tumour", 1, features),
+            Radiomics("liver", 1, features),
             Radiomics("tumour", 2, {}),
         ]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from medseg.base.files import whole
 from medseg.base.text import escape_unprintable
-from medseg.labels import BRIGHT_COLOURS, COLOURS, Code, Label, LabelTable, make_table
+from medseg.labels import BRIGHT_COLOURS, COLOURS, OUTSIDE, Code, Label, LabelTable, make_table
 
 JSON_FILE, ITK_SNAP_FILE, SLICER_FILE = "labels.json", "labels.label", "labels.ctbl"
 JSON_SCHEMA = "medseg-labels-1"
@@ -136,14 +136,17 @@ def _read_label(stated: Mapping[str, Any]) -> Label:
     category, kind = (stated[key] and Code(**stated[key]) for key in ("category", "type"))
     inner = tuple(stated["members"])
     members = None if inner == (value,) else inner
-    return Label(value, stated["name"], (red, green, blue), category, kind, members)
+    name = stated["name"]
+    whole = None if members is None else stated.get("whole") or name.partition(OUTSIDE)[0]
+    return Label(value, name, (red, green, blue), category, kind, members, whole)
 
 
 def format_json(table: LabelTable) -> str:
     """A label table as JSON.
 
     `labels` has for each value its `value`, `name`, `rgb`, `category` and `type` (coded concepts,
-    or null) and `members`, the values of the mask that belong to the class.
+    or null), `members`, the values of the mask that belong to the class, and `whole`, its name with
+    the classes that it encloses, or null.
     """
     labels = [
         {
@@ -153,6 +156,7 @@ def format_json(table: LabelTable) -> str:
             "category": None if label.category is None else asdict(label.category),
             "type": None if label.type is None else asdict(label.type),
             "members": label.members or (label.index,),
+            "whole": label.whole,
         }
         for label in table
     ]

@@ -90,7 +90,7 @@ def compare_studies(
     check_same_table(before.labels, after.labels)
     chosen = choose_lesions(before.labels, structures)
     registration = _register(before, after) if registered else stay(before.geometry, after.geometry)
-    names = [label.name for label in chosen]
+    names = [label.whole_name for label in chosen]
     measured = [
         measure_structures(case.mask, case.geometry, case.labels, pieces_of=names)
         for case in (before, after)
@@ -101,7 +101,7 @@ def compare_studies(
             map_lesions(case.mask, case.geometry, label, side, smallest_ml=smallest_ml)
             for case, side in zip((before, after), measured, strict=True)
         )
-        maps[label.name] = first, second
+        maps[label.whole_name] = first, second
     dates = (before.date, after.date)
     lesions = [
         change

@@ -20,7 +20,7 @@ class LesionMap:
     """The lesions of a structure at one time.
 
     Attributes:
-        structure: name of the label.
+        structure: name of the label, as it is measured.
         pieces: (I, J, K), the number of a lesion for each voxel, 0 elsewhere; cut to the lesions.
         geometry: of `pieces`.
         field: the grid of the whole image, which says what was imaged at all.
@@ -65,16 +65,16 @@ def map_lesions(
     within = find_voxels(mask, label)
     if not within.any():
         alone = Geometry((1, 1, 1), geometry.affine)
-        return LesionMap(label.name, np.zeros((1, 1, 1), np.int32), alone, geometry, ())
+        return LesionMap(label.whole_name, np.zeros((1, 1, 1), np.int32), alone, geometry, ())
     box = find_box(within)
     pieces, _ = number_lesions(within[box])
     kept = tuple(
         one
         for one in measured
-        if one.name == label.name and one.lesion and one.volume_ml >= smallest_ml
+        if one.value == label.index and one.lesion and one.volume_ml >= smallest_ml
     )
     pieces[pieces > len(kept)] = 0
     affine = geometry.affine.copy()
     affine[:3, 3] = geometry.voxel_to_world([part.start for part in box])
     i, j, k = pieces.shape
-    return LesionMap(label.name, pieces, Geometry((i, j, k), affine), geometry, kept)
+    return LesionMap(label.whole_name, pieces, Geometry((i, j, k), affine), geometry, kept)

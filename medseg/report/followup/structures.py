@@ -28,8 +28,9 @@ def choose_lesions(table: LabelTable, names: Sequence[str] = ()) -> tuple[Label,
 
     Args:
         table: of both results.
-        names: of labels; "tumor" is as good as "tumour", and a name in capitals as one without.
-            Without a name, those that stand for lesions by their code.
+        names: of labels or, of one that encloses others, of the whole; "tumor" is as good as
+            "tumour", and a name in capitals as one without. Without a name,
+            those that stand for lesions by their code.
 
     Raises:
         ValueError: no label has a name, or no label stands for lesions.
@@ -40,6 +41,7 @@ def choose_lesions(table: LabelTable, names: Sequence[str] = ()) -> tuple[Label,
         ['tumour']
     """
     known = {_simplify(label.name): label for label in table.foreground}
+    known |= {_simplify(label.whole_name): label for label in table.foreground}
     if not names:
         chosen = tuple(label for label in table.foreground if label.category == MORPHOLOGY)
         if not chosen:
@@ -66,21 +68,25 @@ def find_organs(table: LabelTable) -> dict[str, str]:
 
     Example:
         >>> find_organs(make_table({"liver": [1, 2], "tumour": [2]}))
-        {'liver outside tumour': 'liver outside tumour', 'tumour': 'Liver'}
+        {'liver': 'liver', 'tumour': 'Liver'}
     """
     organs = {}
     for label in table.foreground:
         around = [o for o in table.foreground if o != label and label.index in (o.members or ())]
         nearest = min(around, key=lambda one: len(one.members or ()), default=None)
         kind = None if nearest is None else nearest.type
-        organs[label.name] = (
-            label.name if nearest is None else nearest.name if kind is None else kind.meaning
+        organs[label.whole_name] = (
+            label.whole_name
+            if nearest is None
+            else nearest.whole_name
+            if kind is None
+            else kind.meaning
         )
     return organs
 
 
 def _list(table: LabelTable) -> list[str]:
-    return [label.name for label in table.foreground]
+    return [label.whole_name for label in table.foreground]
 
 
 def _simplify(name: str) -> str:

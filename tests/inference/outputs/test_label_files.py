@@ -52,12 +52,23 @@ def test_slicer_reads_names_without_spaces_and_a_clear_background():
     assert found[2] == ("tumour", (*COLOURS[1], 255))
 
 
+@pytest.mark.parametrize("is_of_earlier_medseg", [False, True])
+def test_a_table_comes_back_with_the_names_of_its_wholes(is_of_earlier_medseg, tmp_path):
+    described = json.loads(format_json(make_table(CLASSES)))
+    if is_of_earlier_medseg:
+        for label in described["labels"]:
+            del label["whole"]
+    (tmp_path / "labels.json").write_text(json.dumps(described))
+    assert read_table(tmp_path / "labels.json") == make_table(CLASSES)
+
+
 def test_json_has_codes_and_the_values_of_the_whole_class():
     found = json.loads(format_json(make_table(CLASSES)))
     assert found["schema"] == "medseg-labels-1"
     background, liver, tumour = found["labels"]
     assert background["value"] == 0
     assert (liver["name"], liver["members"]) == ("liver outside tumour", [1, 2])
+    assert (liver["whole"], tumour["whole"]) == ("liver", None)
     assert liver["type"] == {"value": "10200004", "scheme": "SCT", "meaning": "Liver"}
     assert (tumour["members"], tumour["rgb"]) == ([2], list(COLOURS[1]))
 

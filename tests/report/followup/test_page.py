@@ -45,7 +45,7 @@ def with_images(tmp_path):
 def test_each_change_has_a_row(tmp_path):
     rows = list_rows(show(compare(make_pair(tmp_path, BEFORE, AFTER))))
     assert [row[:2] for row in rows] == [
-        ["liver outside tumour", ""],
+        ["liver", ""],
         ["tumour", ""],
         ["tumour 1 → 1 target", "persisted"],
         ["tumour 2 → 2 target", "persisted"],

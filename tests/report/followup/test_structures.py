@@ -26,6 +26,11 @@ def test_any_label_can_be_named_once_or_twice():
     assert [one.index for one in choose_lesions(table, ["Lung nodule", "cyst", "cyst"])] == [1, 2]
 
 
+@pytest.mark.parametrize("name", ["liver", "liver outside tumour"])
+def test_a_label_that_encloses_others_is_found_by_the_name_of_the_whole(name):
+    assert [label.index for label in choose_lesions(LIVER, [name])] == [1]
+
+
 def test_an_unknown_name_is_refused_with_the_nearest():
     with pytest.raises(ValueError, match=r"no label is named 'tumur', .*: did you mean 'tumour'"):
         choose_lesions(LIVER, ["tumur"])
@@ -34,7 +39,7 @@ def test_an_unknown_name_is_refused_with_the_nearest():
 def test_the_organ_is_the_smallest_label_around():
     assert find_organs(LIVER)["tumour"] == "Liver"
     nested = make_table({"body": [1, 2, 3], "thing": [2, 3], "tumour": [3]})
-    assert find_organs(nested)["tumour"] == "thing outside tumour"
+    assert find_organs(nested)["tumour"] == "thing"
     assert find_organs(make_table(["tumour"])) == {"tumour": "tumour"}
 
 

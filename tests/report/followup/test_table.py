@@ -23,7 +23,7 @@ def show(found):
         ("tumour 3 > -", "vanished"),
         ("tumour - > 3", "new"),
         ("tumour all", ""),
-        ("liver outside tumour all", ""),
+        ("liver all", ""),
     ],
 )
 def test_each_change_is_a_row(start, outcome, tmp_path):

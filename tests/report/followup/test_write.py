@@ -48,7 +48,7 @@ def test_the_table_has_a_row_for_each_structure_and_each_match(found, tmp_path):
         rows = list(reader)
     assert tuple(reader.fieldnames) == COLUMNS
     assert [(row["structure"], row["outcome"], row["lesions_before"]) for row in rows] == [
-        ("liver outside tumour", "", ""),
+        ("liver", "", ""),
         ("tumour", "", ""),
         ("tumour", "persisted", "1"),
         ("tumour", "persisted", "2"),
