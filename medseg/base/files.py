@@ -17,6 +17,7 @@ from pathlib import Path
 
 from medseg.base import watch
 from medseg.base.scratch import make_scratch_folder, remove_abandoned
+from medseg.base.together.collected import find_current
 from medseg.base.walk import check_length
 
 _MAKE_ROOM = "make room on that disk or choose another folder"
@@ -43,7 +44,8 @@ def whole(path: str | os.PathLike, *, replace: bool = True) -> Iterator[Path]:
 
     It has the name of `path`, in a scratch folder beside it, see `medseg.base.scratch`. On an
     error, or where the process is killed, whatever `path` held before is still there. Missing
-    parent folders are made.
+    parent folders are made. Within `medseg.base.together` it takes its place at the end of
+    that block.
 
     Args:
         path: the file.
@@ -59,26 +61,33 @@ def whole(path: str | os.PathLike, *, replace: bool = True) -> Iterator[Path]:
         ...     nibabel.save(image, partial)
     """
     target = Path(path)
+    collected = find_current(target)
     with ExitStack() as until_done:
         watch.tell_before_writing(target)
         with explain_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            scratch = until_done.enter_context(make_scratch_folder(target.parent))
+            if collected is None:
+                scratch = until_done.enter_context(make_scratch_folder(target.parent))
+            else:
+                scratch = collected.prepare(target).parent
         partial = scratch / target.name
-        with _check_folder_remains(target, scratch):
+        with check_folder_remains(target, scratch):
             with explain_errors(target, block_of=scratch), _ask_disk_for_reason(partial):
                 yield partial
             with partial.open("rb") as file, explain_errors(target):
                 os.fsync(file.fileno())
+            if collected is not None:
+                collected.add(target, replace=replace)
+                return
             with explain_errors(target):
                 if replace:
                     partial.replace(target)
                 else:
-                    _move_to_new(partial, target)
+                    move_to_new(partial, target)
     watch.tell_after_writing(target)
 
 
-def _move_to_new(partial: Path, target: Path) -> None:
+def move_to_new(partial: Path, target: Path) -> None:
     """Give a file a name that no file has yet, also where another process tries the same."""
     try:
         try:
@@ -193,10 +202,21 @@ def _find_nearest(folder: Path) -> Path:
 
 
 def remove(path: str | os.PathLike) -> None:
-    """Remove a file, if there is one; OSError in one line where that is not possible."""
-    with explain_errors(Path(path)):
-        Path(path).unlink(missing_ok=True)
-    watch.tell_after_removing(Path(path))
+    """Remove a file, if there is one; OSError in one line where that is not possible.
+
+    Within `medseg.base.together` it goes at the end of that block.
+    """
+    place = Path(path)
+    collected = find_current(place)
+    with explain_errors(place):
+        if collected is None:
+            place.unlink(missing_ok=True)
+        elif place.is_dir() and not place.is_symlink():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(place))
+        else:
+            collected.remove(place)
+    if collected is None:
+        watch.tell_after_removing(place)
 
 
 def set_aside(path: str | os.PathLike, folder: str | os.PathLike | None = None) -> Path | None:
@@ -272,7 +292,7 @@ def explain_errors(target: Path, *, block_of: Path | None = None) -> Iterator[No
 
 
 @contextmanager
-def _check_folder_remains(target: Path, scratch: Path) -> Iterator[None]:
+def check_folder_remains(target: Path, scratch: Path) -> Iterator[None]:
     """Where a writer fails since its folder is gone, whatever it says of that, say so."""
     try:
         yield

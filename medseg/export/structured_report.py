@@ -14,6 +14,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from medseg.base.files import whole
+from medseg.base.together.collected import find_written
 from medseg.export.new_object import describe_object, hush_highdicom
 from medseg.export.segments import MANUFACTURER, Algorithm, find_codes_of
 from medseg.export.source_images import SourceImages, describe_source
@@ -81,7 +82,7 @@ def write_sr(
         ...          unit="HU")  # doctest: +SKIP
     """
     images = describe_source(source) if isinstance(source, Series) else source
-    reference = pydicom.dcmread(segmentation, stop_before_pixels=True)
+    reference = pydicom.dcmread(find_written(segmentation), stop_before_pixels=True)
     identity = make_uid("sr", reference.SOPInstanceUID, repr([dict(s) for s in structures]))
     modality = str(images.first.Modality)
     common = describe_object(

@@ -22,6 +22,7 @@ from medseg.base.errors import (
     forget_frames,
 )
 from medseg.base.text import count_noun, escape_unprintable, shorten_list
+from medseg.base.together.together import together
 from medseg.base.watch import Watch
 from medseg.inference.cases.check_image import RefusedImageError
 from medseg.inference.cases.kinds_of_failure import KindsOfFailure, describe_failure
@@ -185,7 +186,8 @@ def _run_case(
         del item
         evaluator.state.epoch_length = 1
         try:
-            evaluator.run()
+            with together():  # all outputs of the case, or none
+                evaluator.run()
             found = _find_found(evaluator.state.output)
         finally:  # the next case needs the memory
             evaluator.data_loader = []

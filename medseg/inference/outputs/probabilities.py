@@ -13,6 +13,7 @@ from torch import Tensor
 
 from medseg.base.class_values import Classes
 from medseg.base.files import whole
+from medseg.base.together.collected import find_written
 from medseg.geometry import Geometry
 from medseg.inference.outputs.notes import read_notes
 from medseg.inference.outputs.restore import restore_values
@@ -39,8 +40,8 @@ def read_probabilities(
         FileNotFoundError: the case has none.
     """
     stem = Path(folder) / f"{case}{SUFFIX}"
-    about = json.loads(Path(f"{stem}.json").read_text())
-    values = np.load(f"{stem}.npy", mmap_mode="r")
+    about = json.loads(find_written(f"{stem}.json").read_text())
+    values = np.load(find_written(f"{stem}.npy"), mmap_mode="r")
     first = int(about["channels"][0] == "background" and len(values) > 1)
     found = torch.from_numpy(np.array(values[first:]))
     return restore_values(found, np.array(about["affine"]), source=source).numpy()

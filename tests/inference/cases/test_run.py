@@ -107,6 +107,25 @@ def test_on_a_terminal_the_line_of_a_case_stands_alone(monkeypatch, caplog, capf
     assert re.fullmatch(r"case c1: liver 1\.0 mL, \d+\.\d s", line)
 
 
+def test_of_a_case_that_fails_no_file_appears_and_the_earlier_ones_stay(tmp_path):
+    (tmp_path / "c7_seg.dcm").write_text("earlier")
+
+    def save(data):
+        value = int(data["pred"].max())
+        for ending in ("_seg.dcm", "_sr.dcm"):
+            with whole(tmp_path / f"c{value}{ending}") as partial:
+                partial.write_text(str(value))
+        if value == 7:
+            raise OSError(28, "No space left on device")
+        return data
+
+    with pytest.raises(CasesFailedError):
+        run_cases(evaluator(done=[], postprocessing=save), dataset([1, 7, 3]))
+    there = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    done = {f"c{n}{end}": str(n) for n in (1, 3) for end in ("_seg.dcm", "_sr.dcm")}
+    assert there == {**done, "c7_seg.dcm": "earlier"}
+
+
 @pytest.fixture
 def reports():
     """What a program learns of the cases."""
