@@ -62,14 +62,14 @@ def test_people_see_a_table_the_response_and_its_rule(pair, tmp_path):
     ended = report(pair, tmp_path / "out", "--no-registration", *days)
     assert ended.exit_code == 0, ended.output
     lines = ended.stdout.splitlines()
-    (first,) = (line for line in lines if " 1 > 1 " in line)
-    assert first.split()[:5] == ["tumour", "1", ">", "1", "persisted"]
-    assert any(" 2 > - " in line and "vanished" in line for line in lines)
+    (first,) = (line for line in lines if " A (1 to 1) " in line)
+    assert first.split()[:6] == ["tumour", "A", "(1", "to", "1)", "persisted"]
+    assert any(" B (2 to -) " in line and "vanished" in line for line in lines)
     for start in (
-        "studies: study (2026-01-05) > study (2026-03-06), 60 days",
+        "studies: study (2026-01-05) and study (2026-03-06), 60 days",
         "registration: none, both masks are on one grid",
         "RECIST 1.1 of the measured lesions: PR (the sum of the long axes changed by -",
-        "targets: tumour 1, tumour 2; sum of long axes ",
+        "targets: tumour A (earlier 1, later 1), tumour B (earlier 2); sum of long axes ",
         "rule: RECIST 1.1 on the measured lesions. Targets: up to 5",
         "for research: this is no assessment of a patient",
         f"written {tmp_path / 'out' / 'followup.json'}",

@@ -13,7 +13,7 @@ from medseg.report.measure import Measurement
 _ABSENT = "the lesion is in one of the two studies only"
 _NO_DATES = "the dates of both studies are not known"
 _SAME_DAY = "the later study is not of a later day"
-_SAME_VOLUME = "the volume is the same"
+_SAME_VOLUME = "the volume is the same, to less than a voxel"
 _NOTHING = "it is 0 in the earlier study"
 
 
@@ -60,8 +60,10 @@ class LesionChange:
         long_axis_mm: their long axes.
         short_axis_mm: the longest lines perpendicular to these.
         doubling_days: time in which the volume doubles, if it grows on like this; negative: in
-            which it halves.
+            which it halves. None where it changed by less than a voxel: both are one volume then.
         reasons: why something is None, by its name.
+        letter: of the lesions of a match, among all of a comparison: "A", "B", ...; "" for a whole
+            structure.
     """
 
     structure: str
@@ -73,6 +75,31 @@ class LesionChange:
     short_axis_mm: Change
     doubling_days: float | None
     reasons: dict[str, str] = field(default_factory=dict)
+    letter: str = ""
+
+    @property
+    def title(self) -> str:
+        """Structure and letter: "tumour A"."""
+        return f"{self.structure} {self.letter}".rstrip()
+
+    @property
+    def numbers(self) -> str:
+        """The numbers of the lesions in each study: "earlier 1+2, later 1"; "" for a structure."""
+        if self.match is None:
+            return ""
+        sides = (("earlier", self.match.before), ("later", self.match.after))
+        return ", ".join(f"{word} {'+'.join(map(str, side))}" for word, side in sides if side)
+
+    @property
+    def label(self) -> str:
+        """Both: "tumour A (earlier 1+2, later 1)"."""
+        return f"{self.title} ({self.numbers})" if self.numbers else self.title
+
+    def list_shown(self, size: Change) -> tuple[float | None, float | None]:
+        """A size before and after as it is shown: None where a lesion is absent, which is no 0."""
+        if self.match is None:
+            return size.before, size.after
+        return size.before if self.before else None, size.after if self.after else None
 
 
 def measure_change(
@@ -116,7 +143,10 @@ def measure_change(
     volume = compare(lambda one: one.volume_ml)
     long_axis = compare(_get_axis("long_axis_mm"))
     short_axis = compare(_get_axis("perpendicular_mm"))
-    doubling, why = _measure_doubling(volume, dates)
+    voxel_ml = max(
+        (one.volume_ml / one.voxels for one in (*before, *after) if one.voxels), default=0.0
+    )
+    doubling, why = _measure_doubling(volume, dates, voxel_ml)
     reasons = {} if why is None else {"doubling_days": why}
     for name, change in (
         *(("volume_ml", volume), ("long_axis_mm", long_axis), ("short_axis_mm", short_axis)),
@@ -161,7 +191,7 @@ def _explain(
 
 
 def _measure_doubling(
-    volume: Change, dates: tuple[date | None, date | None]
+    volume: Change, dates: tuple[date | None, date | None], voxel_ml: float
 ) -> tuple[float | None, str | None]:
     """The time in days, or why there is none."""
     first, second = dates
@@ -172,5 +202,21 @@ def _measure_doubling(
     days = (second - first).days
     if days <= 0:
         return None, _SAME_DAY
-    growth = math.log2(volume.after / volume.before)
-    return (days / growth, None) if growth else (None, _SAME_VOLUME)
+    if abs(volume.after - volume.before) < voxel_ml or volume.after == volume.before:
+        return None, _SAME_VOLUME
+    return days / math.log2(volume.after / volume.before), None
+
+
+def make_letters(number: int) -> str:
+    """The letters of lesion 0, 1, ... of a comparison: A to Z, then AA, AB, and so on.
+
+    Example:
+        >>> [make_letters(n) for n in (0, 25, 26, 701, 702)]
+        ['A', 'Z', 'AA', 'ZZ', 'AAA']
+    """
+    letters = ""
+    number += 1
+    while number:
+        number, last = divmod(number - 1, 26)
+        letters = chr(ord("A") + last) + letters
+    return letters

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from medseg.report.followup.case import Case
-from medseg.report.followup.change import LesionChange, measure_change
+from medseg.report.followup.change import LesionChange, make_letters, measure_change
 from medseg.report.followup.lesion_map import LesionMap, map_lesions
 from medseg.report.followup.match_lesions import FARTHEST_MM, Outcome, match_lesions
 from medseg.report.followup.recist import SMALLEST_MM, Recist, assess_response
@@ -32,7 +32,7 @@ class Followup:
         after: the later one.
         registration: how the earlier one lies in the later one.
         structures: the change of each label, in their order.
-        lesions: the change of the lesions of each match, the longest first within a structure.
+        lesions: the change of the lesions of each match, with a letter each.
         recist: the response category.
         maps: where the lesions of each structure lie, in the earlier and the later study.
         farthest_mm: see `match_lesions`.
@@ -57,6 +57,11 @@ class Followup:
         if self.before.date is None or self.after.date is None:
             return None
         return (self.after.date - self.before.date).days
+
+    def is_target(self, change: LesionChange) -> bool:
+        """Whether a target lesion is among those of a change."""
+        targets = {(one.structure, one.lesion) for one in self.recist.targets}
+        return any((one.name, one.lesion) in targets for one in change.before)
 
 
 def compare_studies(
@@ -103,11 +108,12 @@ def compare_studies(
         )
         maps[label.whole_name] = first, second
     dates = (before.date, after.date)
-    lesions = [
+    matched = (
         change
         for pair in maps.values()
         for change in _compare_lesions(pair, registration, farthest_mm, dates)
-    ]
+    )
+    lesions = [replace(one, letter=make_letters(number)) for number, one in enumerate(matched)]
     whole = [[_get_whole(one, names) for one in side if not one.lesion] for side in measured]
     changes = tuple(
         measure_change([old], [new], match=None, dates=dates)
@@ -222,42 +228,36 @@ def _list_doubts(
 def _list_doubts_of(change: LesionChange) -> Iterator[str]:
     for side, found in (("earlier", change.before), ("later", change.after)):
         if edge := [str(one.lesion) for one in found if one.is_at_edge]:
-            noun = "lesion" if len(edge) == 1 else "lesions"
+            them = f" ({', '.join(edge)})" if len(found) > 1 else ""
             yield (
-                f"{change.structure} {', '.join(edge)} of the {side} study reaches the edge of the "
-                f"image: the {noun} may go on behind it"
+                f"{change.label} reaches the edge of the {side} image{them}: it may go on outside, "
+                "so its sizes there are lower bounds"
             )
     match = change.match
     if match is None:
         return
     volume, axis = change.volume_ml.percent, change.long_axis_mm.percent
     if volume is not None and axis is not None and volume * axis < 0 and abs(volume) >= _CONTRARY:
-        old, new = (", ".join(map(str, side)) for side in (match.before, match.after))
         yield (
-            f"{change.structure} {old} before and {new} after: the volume changed by "
+            f"{change.label}: the volume changed by "
             f"{volume:+.0f} % and the long axes by {axis:+.0f} %: the RECIST category, which goes "
             "by the axes, does not show this"
         )
-    old, new = (", ".join(map(str, side)) for side in (match.before, match.after))
     if match.outcome in _UNSURE:
         yield (
-            f"{change.structure} {old} before and {new} after have {match.outcome.value}: their "
-            "sizes are compared as sums"
+            f"the lesions of {change.label} have {match.outcome.value}: their sizes are compared "
+            "as sums"
         )
     elif match.outcome is Outcome.OUTSIDE:
-        side = "earlier" if match.before else "later"
-        yield (
-            f"{change.structure} {old or new} of the {side} study lies outside the other image: "
-            "what became of it is not known"
-        )
+        yield f"{change.label} lies outside the other image: what became of it is not known"
     elif match.outcome is Outcome.NEW and (change.long_axis_mm.after or 0.0) < SMALLEST_MM:
         yield (
-            f"{change.structure} {new} is new and less than {SMALLEST_MM:g} mm long "
+            f"{change.label} is new and less than {SMALLEST_MM:g} mm long "
             f"({change.volume_ml.after:.3f} mL): make sure that it is no fault of the "
             "segmentation; --min-volume leaves small ones out"
         )
     elif match.matched_by == "distance":
         yield (
-            f"{change.structure} {old} before and {new} after do not overlap and are "
-            f"{match.distance_mm:.1f} mm apart: make sure that they are one lesion"
+            f"the lesions of {change.label} do not overlap and are {match.distance_mm:.1f} mm "
+            "apart: make sure that they are one lesion"
         )

@@ -17,6 +17,7 @@ from medseg.report.followup.slice_pictures import (
     choose_limits,
     draw_slices,
 )
+from medseg.report.followup.table import format_doubling, format_percent
 from medseg.report.page.compose import compose_page, render
 
 MOST_ROWS, MOST_PICTURES, MOST_NOTES = 40, 8, 10
@@ -41,18 +42,20 @@ class Row:
     """A line of the table.
 
     Attributes:
-        name: of the structure, or of the lesions before and after.
-        is_lesion: whether it is of lesions.
+        name: of the structure, with the letter of the lesion.
+        numbers: of the lesions in each study; "" for a structure.
         outcome: in words; "" for a structure.
         is_target: whether a target lesion is among them.
         cells: numbers in words.
+        is_lesion: whether it is of lesions.
     """
 
     name: str
-    is_lesion: bool
+    numbers: str
     outcome: str
     is_target: bool
     cells: tuple[str, ...]
+    is_lesion: bool
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,15 @@ class Figure:
     """The pictures of a match.
 
     Attributes:
-        name: of the lesions before and after.
+        name: of the structure, with the letter of the lesion.
+        numbers: of the lesions in each study.
         outcome: in words.
         plane: "axial", "coronal" or "sagittal".
         pictures: title and PNG in base64 of each.
     """
 
     name: str
+    numbers: str
     outcome: str
     plane: str
     pictures: tuple[tuple[str, str], ...]
@@ -116,30 +121,21 @@ def _rank(change: LesionChange, found: Followup) -> tuple[int, float]:
     """Targets first, then what is new or needs a look, then the others; the largest first."""
     outcome = None if change.match is None else change.match.outcome
     volume = max(change.volume_ml.before or 0.0, change.volume_ml.after or 0.0)
-    return 0 if _is_target(change, found) else 1 if outcome in _FIRST else 2, -volume
-
-
-def _is_target(change: LesionChange, found: Followup) -> bool:
-    targets = {(one.structure, one.lesion) for one in found.recist.targets}
-    return any((one.name, one.lesion) in targets for one in change.before)
+    return 0 if found.is_target(change) else 1 if outcome in _FIRST else 2, -volume
 
 
 def _make_row(change: LesionChange) -> Row:
-    return Row(change.structure, False, "", False, _list_cells(change))
+    return Row(*_name(change), False, _list_cells(change), is_lesion=False)
 
 
 def _make_lesion_row(change: LesionChange, found: Followup) -> Row:
-    name, outcome = _name(change)
-    return Row(name, True, outcome, _is_target(change, found), _list_cells(change))
+    return Row(*_name(change), found.is_target(change), _list_cells(change), is_lesion=True)
 
 
-def _name(change: LesionChange) -> tuple[str, str]:
-    """What a match is called, and its outcome."""
-    if change.match is None:
-        return change.structure, ""
-    sides = (change.match.before, change.match.after)
-    numbers = " → ".join("+".join(map(str, side)) or _NONE for side in sides)
-    return f"{change.structure} {numbers}", change.match.outcome.value
+def _name(change: LesionChange) -> tuple[str, str, str]:
+    """What a match is called, the numbers of its lesions, and its outcome."""
+    outcome = "" if change.match is None else change.match.outcome.value
+    return change.title, change.numbers, outcome
 
 
 def _list_cells(change: LesionChange) -> tuple[str, ...]:
@@ -147,9 +143,9 @@ def _list_cells(change: LesionChange) -> tuple[str, ...]:
     for size, digits in (
         *((change.volume_ml, 2), (change.long_axis_mm, 1), (change.short_axis_mm, 1)),
     ):
-        cells += [format_number(size.before, digits), format_number(size.after, digits)]
-        cells.append(_format_change(size, digits))
-    return (*cells, format_number(change.doubling_days, 0))
+        cells += [format_number(one, digits) for one in change.list_shown(size)]
+        cells.append(_format_change(size))
+    return (*cells, format_doubling(change.doubling_days) or _NONE)
 
 
 def format_number(value: float | None, digits: int, *, signed: bool = False) -> str:
@@ -164,10 +160,10 @@ def format_number(value: float | None, digits: int, *, signed: bool = False) -> 
     return f"{value:{'+' if signed else ''}.{digits}f}".replace("-", _MINUS)
 
 
-def _format_change(size: Change, digits: int) -> str:
+def _format_change(size: Change) -> str:
     if size.percent is None:
-        return format_number(size.absolute, digits, signed=True)
-    return f"{format_number(size.percent, 1, signed=True)} %"
+        return _NONE
+    return f"{format_percent(size.percent)} %".replace("-", _MINUS)
 
 
 def _format_sums(found: Followup) -> str:
@@ -175,7 +171,7 @@ def _format_sums(found: Followup) -> str:
     response = found.recist
     if not response.targets:
         return ""
-    names = ", ".join(f"{one.structure} {one.lesion}" for one in response.targets)
+    names = ", ".join(one.label for one in found.lesions if found.is_target(one))
     before, after = (
         format_number(one, 1) for one in (response.sum_before_mm, response.sum_after_mm)
     )

@@ -120,13 +120,9 @@ def assess_response(
     after = _add_up_after(followed) if targets else None
     change = None if before is None or after is None else after - before
     percent = None if change is None or not before else 100 * change / before
-    new = tuple(
-        (one.name, one.lesion)
-        for change in changes
-        if change.match is not None and change.match.outcome is Outcome.NEW
-        for one in change.after
-    )
-    category, reason = _judge(changes, followed, new, change, percent, smallest)
+    found = [o for o in changes if o.match is not None and o.match.outcome is Outcome.NEW]
+    new = tuple((one.name, one.lesion) for each in found for one in each.after)
+    category, reason = _judge(changes, followed, found, change, percent, smallest)
     unknown = sum(_lies_outside_earlier(one) for one in changes)
     if unknown and category not in (None, "PD"):
         category = None
@@ -184,7 +180,7 @@ def _add_up_after(followed: Sequence[LesionChange]) -> float | None:
 def _judge(
     changes: Sequence[LesionChange],
     followed: Sequence[LesionChange],
-    new: Sequence[tuple[str, int]],
+    new: Sequence[LesionChange],
     change: float | None,
     percent: float | None,
     smallest: float,
@@ -196,7 +192,7 @@ def _judge(
             f"lesions: {len(new)}"
         )
     if new:
-        names = ", ".join(f"{structure} {number}" for structure, number in new)
+        names = ", ".join(one.label for one in new)
         return "PD", f"{len(new)} new lesion{'s' * (len(new) > 1)}: {names}"
     if not followed:
         return None, (

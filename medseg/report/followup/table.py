@@ -13,6 +13,9 @@ from medseg.report.followup.change import Change, LesionChange
 from medseg.report.followup.compare import Followup
 from medseg.report.followup.match_lesions import Outcome
 
+MOST_DAYS = 3652
+"""A doubling time of more than ten years is stated as that: no two studies measure it."""
+
 _STYLES = {
     Outcome.NEW: "red",
     Outcome.VANISHED: "green",
@@ -26,8 +29,8 @@ _STYLES = {
 def make_table(found: Followup) -> Table:
     """One line for each structure, then one for each lesion or lesions that belong together.
 
-    `1 > 2` is lesion 1 of the earlier and 2 of the later study; the numbers are those of the
-    measurements of each study.
+    `A (1 to 2)` is lesion 1 of the earlier and 2 of the later study, by the numbers of the
+    measurements of each.
     """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("structure", "lesion", "outcome"):
@@ -44,7 +47,7 @@ def format_lines(found: Followup) -> Iterator[str]:
     first, second = (
         f"{one.name} ({one.date or 'day unknown'})" for one in (found.before, found.after)
     )
-    yield f"studies: {first} > {second}" + ("" if found.days is None else f", {found.days} days")
+    yield f"studies: {first} and {second}" + ("" if found.days is None else f", {found.days} days")
     moved = found.registration
     if moved.method == "none":
         yield "registration: none, both masks are on one grid"
@@ -59,9 +62,9 @@ def format_lines(found: Followup) -> Iterator[str]:
     response = found.recist
     yield f"RECIST 1.1 of the measured lesions: {response.category or 'none'} ({response.reason})"
     if response.sum_before_mm is not None:
-        names = ", ".join(f"{one.structure} {one.lesion}" for one in response.targets)
+        names = ", ".join(one.label for one in found.lesions if found.is_target(one))
         after = "-" if response.sum_after_mm is None else f"{response.sum_after_mm:.1f}"
-        yield f"targets: {names}; sum of long axes {response.sum_before_mm:.1f} > {after} mm"
+        yield f"targets: {names}; sum of long axes {response.sum_before_mm:.1f} to {after} mm"
     yield f"rule: {response.rule}"
     yield "for research: this is no assessment of a patient"
 
@@ -69,25 +72,50 @@ def format_lines(found: Followup) -> Iterator[str]:
 def _list_cells(change: LesionChange) -> tuple[str, ...]:
     name = escape(escape_unprintable(change.structure))
     sizes = (
-        _format_sizes(change.volume_ml, 2),
+        _format_sizes(change, change.volume_ml, 2),
         _format_percent(change.volume_ml),
-        _format_sizes(change.long_axis_mm, 1),
+        _format_sizes(change, change.long_axis_mm, 1),
         _format_percent(change.long_axis_mm),
-        "-" if change.doubling_days is None else f"{change.doubling_days:.0f}",
+        format_doubling(change.doubling_days) or "-",
     )
     if change.match is None:
         return (name, "all", "", *sizes)
     outcome = change.match.outcome
     sides = (change.match.before, change.match.after)
-    lesion = " > ".join("+".join(map(str, side)) or "-" for side in sides)
+    numbers = " to ".join("+".join(map(str, side)) or "-" for side in sides)
+    lesion = f"{change.letter} ({numbers})"
     style = _STYLES.get(outcome)
     return (name, lesion, f"[{style}]{outcome.value}[/]" if style else outcome.value, *sizes)
 
 
-def _format_sizes(size: Change, digits: int) -> str:
-    shown = ("-" if one is None else f"{one:.{digits}f}" for one in (size.before, size.after))
-    return " > ".join(shown)
+def _format_sizes(change: LesionChange, size: Change, digits: int) -> str:
+    """Both sizes; of a lesion that is absent in a study a dash there."""
+    shown = ("-" if one is None else f"{one:.{digits}f}" for one in change.list_shown(size))
+    return " to ".join(shown)
 
 
 def _format_percent(size: Change) -> str:
-    return "-" if size.percent is None else f"{size.percent:+.1f} %"
+    return "-" if size.percent is None else f"{format_percent(size.percent)} %"
+
+
+def format_percent(percent: float) -> str:
+    """A change with its sign, and without one where it rounds to nothing.
+
+    Example:
+        >>> format_percent(12.34), format_percent(-0.04), format_percent(0.0)
+        ('+12.3', '0.0', '0.0')
+    """
+    return "0.0" if abs(percent) < 0.05 else f"{percent:+.1f}"
+
+
+def format_doubling(days: float | None) -> str:
+    """The time in which a volume doubles or halves, in words; "" where there is none.
+
+    Example:
+        >>> format_doubling(131.2), format_doubling(-131.2), format_doubling(1e9)
+        ('131', 'halves in 131', 'over 10 years')
+    """
+    if days is None:
+        return ""
+    time = "over 10 years" if abs(days) > MOST_DAYS else f"{abs(days):.0f}"
+    return f"halves in {time}" if days < 0 else time

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
@@ -35,7 +36,7 @@ COLUMNS = (
     *("structure", "outcome", "lesions_before", "lesions_after", "is_target", "matched_by"),
     *("overlap", "distance_mm"),
     *(f"{size}_{part}" for size in _SIZES for part in _PARTS),
-    "doubling_days",
+    *("doubling_days", "id"),
 )
 """The columns of the table: first the whole structures, then the lesions."""
 
@@ -102,7 +103,7 @@ def describe_followup(found: Followup) -> dict[str, Any]:
                 "smallest_ml": found.smallest_ml,
             },
             "registration": _describe_registration(found.registration),
-            "recist": _describe_recist(found.recist),
+            "recist": _describe_recist(found.recist, found.lesions),
             "structures": [_describe_change(one, found) for one in found.structures],
             "lesions": [_describe_change(one, found) for one in found.lesions],
             "warnings": found.warnings,
@@ -135,18 +136,33 @@ def _describe_registration(found: Registration) -> dict[str, Any]:
     }
 
 
-def _describe_recist(found: Recist) -> dict[str, Any]:
+def _find_letter(structure: str, lesion: int, lesions: Sequence[LesionChange], side: str) -> str:
+    """The letter of a lesion by its number in one of the studies."""
+    return next(
+        change.letter
+        for change in lesions
+        if any((one.name, one.lesion) == (structure, lesion) for one in getattr(change, side))
+    )
+
+
+def _describe_recist(found: Recist, lesions: Sequence[LesionChange]) -> dict[str, Any]:
     return {
         "category": found.category,
         "reason": found.reason,
         "rule": found.rule,
-        "targets": [vars(one) for one in found.targets],
+        "targets": [
+            {**vars(one), "id": _find_letter(one.structure, one.lesion, lesions, "before")}
+            for one in found.targets
+        ],
         "sum_before_mm": found.sum_before_mm,
         "sum_after_mm": found.sum_after_mm,
         "change_mm": found.change_mm,
         "change_percent": found.change_percent,
         "smallest_target_mm": found.smallest_mm,
-        "new_lesions": [{"structure": name, "lesion": n} for name, n in found.new_lesions],
+        "new_lesions": [
+            {"structure": name, "lesion": n, "id": _find_letter(name, n, lesions, "after")}
+            for name, n in found.new_lesions
+        ],
     }
 
 
@@ -154,10 +170,11 @@ def _describe_change(change: LesionChange, found: Followup) -> dict[str, Any]:
     described: dict[str, Any] = {"structure": change.structure}
     if (match := change.match) is not None:
         described |= {
+            "id": change.letter,
             "outcome": match.outcome.value,
             "lesions_before": match.before,
             "lesions_after": match.after,
-            "is_target": _is_target(change, found),
+            "is_target": found.is_target(change),
             "matched_by": match.matched_by or None,
             "overlap": match.overlap if match.matched_by else None,
             "distance_mm": match.distance_mm,
@@ -174,11 +191,6 @@ def _describe_change(change: LesionChange, found: Followup) -> dict[str, Any]:
                 describe_measurement(one, case.labels) for one in measured
             ]
     return described
-
-
-def _is_target(change: LesionChange, found: Followup) -> bool:
-    targets = {(one.structure, one.lesion) for one in found.recist.targets}
-    return any((one.name, one.lesion) in targets for one in change.before)
 
 
 def _format_csv(found: Followup) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
-from medseg.report.followup.change import Change, measure_change
+from medseg.report.followup.change import Change, make_letters, measure_change
 from medseg.report.followup.match_lesions import Match, Outcome
 from medseg.report.measure import Measurement
 
@@ -60,6 +62,7 @@ def test_the_doubling_time(after, days):
         ((2.0, 4.0), (DAYS[0], None), "dates of both studies are not known"),
         ((2.0, 4.0), (DAYS[0], DAYS[0]), "not of a later day"),
         ((2.0, 2.0), DAYS, "the volume is the same"),
+        ((2.0, 2.0000001), DAYS, "to less than a voxel"),
     ],
 )
 def test_without_a_doubling_time_there_is_a_reason(volumes, dates, why):
@@ -67,6 +70,21 @@ def test_without_a_doubling_time_there_is_a_reason(volumes, dates, why):
     found = measure_change(before, after, match=None, dates=dates)
     assert found.doubling_days is None
     assert why in found.reasons["doubling_days"]
+
+
+def test_a_change_of_one_voxel_is_a_change():
+    before, after = lesion(2.0, voxels=20), lesion(2.1, voxels=21)
+    found = measure_change([before], [after], match=None, dates=DAYS)
+    assert found.doubling_days == pytest.approx(90 / math.log2(1.05))
+
+
+def test_lesions_are_named_by_a_letter_and_by_their_numbers():
+    match = Match("tumour", Outcome.MERGED, (1, 3), (2,), "overlap", 1.0, 0.0)
+    found = measure_change([lesion(2.0), lesion(1.0, number=3)], [lesion(4.0)], match=match)
+    assert replace(found, letter="B").label == "tumour B (earlier 1+3, later 2)"
+    new = measure_change([], [lesion(1.0)], match=Match("tumour", Outcome.NEW, (), (3,)))
+    assert new.label == "tumour (later 3)"
+    assert measure_change([lesion(2.0)], [lesion(4.0)], match=None).label == "tumour"
 
 
 def test_a_lesion_that_is_absent_has_the_size_0():
@@ -112,3 +130,17 @@ def test_a_structure_without_a_voxel_has_the_length_0():
 def test_nothing_on_both_sides_is_refused():
     with pytest.raises(ValueError, match="on one side at least"):
         measure_change([], [], match=None)
+
+
+def test_a_lesion_that_is_absent_has_no_size_and_an_empty_structure_has_0():
+    grown = Measurement("tumour", 1, 1, 8, 2.0)
+    new = measure_change([], [grown], match=Match("tumour", Outcome.NEW, (), (1,)))
+    assert new.list_shown(new.volume_ml) == (None, 2.0)
+    whole = measure_change([Measurement("tumour", 1, 0, 0, 0.0)], [grown], match=None)
+    assert whole.list_shown(whole.volume_ml) == (0.0, 2.0)
+
+
+def test_no_two_lesions_have_the_same_letters():
+    made = [make_letters(number) for number in range(1000)]
+    assert len(set(made)) == 1000
+    assert (made[0], made[25], made[26], made[701], made[702]) == ("A", "Z", "AA", "ZZ", "AAA")

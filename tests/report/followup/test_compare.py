@@ -131,8 +131,8 @@ def test_what_is_doubtful_is_said(tmp_path, caplog):
     for words in (
         "different PatientIDs",
         "made by liver 0.1.0 and an unknown bundle",
-        "tumour 2 of the earlier study reaches the edge of the image",
-        "tumour 1 before and 1, 2 after have split",
+        "tumour B (earlier 2) reaches the edge of the earlier image: it may go on outside",
+        "the lesions of tumour A (earlier 1, later 1+2) have split",
     ):
         assert any(words in one for one in warnings), words
     assert not any("'one'" in one or " two" in one for one in warnings)
@@ -157,7 +157,7 @@ def test_a_growth_that_the_axes_hide_is_said(tmp_path):
     found = compare(make_pair(tmp_path, two, [((0, 0, 0), 9)]))
     assert found.lesions[0].match.outcome is Outcome.MERGED
     assert any(
-        "tumour 1, 2 before and 1 after: the volume changed by +" in one and "by the axes" in one
+        "tumour A (earlier 1+2, later 1): the volume changed by +" in one and "by the axes" in one
         for one in found.warnings
     )
     same_way = compare(make_pair(tmp_path, two, [((-8, 0, 0), 7), ((8, 0, 0), 7)])).warnings
@@ -176,7 +176,8 @@ def test_a_small_new_lesion_is_said_since_it_makes_a_progression(radius, is_smal
     )
     assert found.recist.category == "PD"
     assert (
-        any("tumour 2 is new and less than 10 mm long" in one for one in found.warnings) is is_small
+        any("tumour B (later 2) is new and less than 10 mm long" in one for one in found.warnings)
+        is is_small
     )
 
 

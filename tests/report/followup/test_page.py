@@ -9,7 +9,7 @@ from html import unescape
 
 import pytest
 from report.followup.bodies import draw_body
-from report.followup.test_compare import AFTER, BEFORE, compare, make_pair
+from report.followup.test_compare import AFTER, BEFORE, EARLIER, compare, make_case, make_pair
 
 from medseg.report.followup.page import (
     MOST_NOTES,
@@ -47,21 +47,23 @@ def test_each_change_has_a_row(tmp_path):
     assert [row[:2] for row in rows] == [
         ["liver", ""],
         ["tumour", ""],
-        ["tumour 1 → 1 target", "persisted"],
-        ["tumour 2 → 2 target", "persisted"],
-        [f"tumour 3 → {DASH}", "vanished"],
-        [f"tumour {DASH} → 3", "new"],
+        ["tumour A (earlier 1, later 1) target", "persisted"],
+        ["tumour B (earlier 2, later 2) target", "persisted"],
+        ["tumour C (earlier 3)", "vanished"],
+        ["tumour D (later 3)", "new"],
     ]
     assert {len(row) for row in rows} == {12}
     assert rows[4][4] == f"{MINUS}100.0 %"
+    assert rows[4][3] == DASH  # it is absent, and has no size
+    assert rows[5][2] == rows[5][4] == DASH
     assert rows[1][5:11] == [DASH] * 6
 
 
 def test_the_response_has_its_rule(tmp_path):
     page = " ".join(show(compare(make_pair(tmp_path, BEFORE, AFTER))).split())
     assert "<b>PD</b> progressive disease" in page
-    assert "1 new lesion: tumour 3." in page
-    assert "Targets: tumour 1, tumour 2. Sum of long axes" in page
+    assert "1 new lesion: tumour D (later 3)." in page
+    assert "Targets: tumour A (earlier 1, later 1), tumour B (earlier 2, later 2). Sum of" in page
     assert "Targets: up to 5 lesions of the earlier study" in page
     assert "no assessment of a patient" in page
 
@@ -75,7 +77,7 @@ def test_without_a_category_the_reason_is_said(tmp_path):
 def test_lesions_have_their_pictures(with_images):
     page = show(compare(with_images))
     assert page.count("data:image/png;base64,") == 2 * 4
-    assert 'alt="Later: tumour 1 → 1"' in page
+    assert 'alt="Later: tumour A"' in page
 
 
 def test_without_images_the_page_says_so(tmp_path):
@@ -110,6 +112,18 @@ def test_a_page_of_many_lesions_has_the_most_telling_ones_and_says_how_many_are_
     assert f"{30 - MOST_NOTES} more in followup.json" in page
     assert sum(row[1] == "new" for row in list_rows(page)) == 0  # forty are targets
     assert MOST_PICTURES < MOST_ROWS
+
+
+def test_a_volume_that_stays_has_no_doubling_time(tmp_path):
+    days = {"day": date(2026, 1, 1)}, {"day": date(2026, 3, 1)}
+    lesion, larger = [((0, 0, 0), 9)], [((0, 0, 0), 9), ((20, 0, 0), 6)]
+    before = make_case(tmp_path, "a", EARLIER, lesion, draws=False, **days[0])
+    after = make_case(tmp_path, "b", EARLIER, lesion, draws=False, **days[1])
+    whole, tumours, one = list_rows(show(compare((before, after))))
+    assert whole[4] == tumours[4] == one[4] == "0.0 %"
+    assert whole[-1] == tumours[-1] == one[-1] == DASH
+    after = make_case(tmp_path, "c", EARLIER, larger, draws=False, **days[1])
+    assert list_rows(show(compare((before, after))))[1][-1].isdigit()
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_the_category_by_the_sum(pairs, category):
 def test_a_new_lesion_is_progression_whatever_the_sum(pairs):
     found = assess_response([*persist(*pairs), NEW])
     assert found.category == "PD"
-    assert "1 new lesion: tumour 9" in found.reason
+    assert "1 new lesion: tumour (later 9)" in found.reason
     assert found.new_lesions == (("tumour", 9),)
 
 

@@ -33,6 +33,9 @@ def test_the_document_has_registration_response_and_each_change(found, tmp_path)
     first = made["lesions"][0]
     assert (first["lesions_before"], first["lesions_after"]) == ([1], [1])
     assert first["is_target"] is True
+    assert [one["id"] for one in made["lesions"]] == ["A", "B", "C", "D"]
+    assert [one["id"] for one in made["recist"]["targets"]] == ["A", "B"]
+    assert [one["id"] for one in made["recist"]["new_lesions"]] == ["D"]
     change = first["volume_ml"]
     assert change["change"] == pytest.approx(change["after"] - change["before"], abs=2e-4)
     assert first["measured_before"][0]["lesion"] == 1
