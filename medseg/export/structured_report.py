@@ -16,7 +16,7 @@ from pydicom.sr.coding import Code
 from medseg.base.files import whole
 from medseg.base.together.collected import find_written
 from medseg.export.new_object import describe_object, hush_highdicom
-from medseg.export.segments import MANUFACTURER, Algorithm, find_codes_of
+from medseg.export.segments import MANUFACTURER, PRIVATE_SCHEME, Algorithm, find_codes_of
 from medseg.export.source_images import SourceImages, describe_source
 from medseg.export.texts import make_long_string
 from medseg.export.uids import make_uid
@@ -34,6 +34,11 @@ _SIGNALS = {"CT": codes.DCM.AttenuationCoefficient, "MR": codes.DCM.MRSignalInte
 _SIGNAL = Code("112033", "DCM", "Intensity")
 _UNITS = {"HU": codes.UCUM.HounsfieldUnit}
 _LENGTHS = {"long_axis_mm": codes.SCT.LongAxis, "perpendicular_mm": codes.SCT.ShortAxis}
+_COORDINATES = [
+    Code(f"CENTROID_{axis}", PRIVATE_SCHEME, f"Centre of gravity, {axis.lower()} of the patient")
+    for axis in "XYZ"
+]
+"""In the frame of reference of the images (LPS+); the standard has no code for them."""
 _STATISTICS = {"mean": codes.SCT.Mean, "standard_deviation": codes.SCT.StandardDeviation}
 
 
@@ -55,7 +60,8 @@ def write_sr(
     standard deviation of the values. What was not measured is left out. A label that the mask lacks
     is a group with a volume of 0. Of a structure that encloses others, such as a liver with its
     tumours, the group is tied to its own segment, and each number names all segments that together
-    make the whole as its source.
+    make the whole as its source. All lesions of a label are in its one segment: each has tracking
+    identifiers of its own, and the coordinates of its centre of gravity.
 
     Args:
         structures: as `medseg.report.WriteMeasurementsd` writes them to its JSON file.
@@ -162,9 +168,10 @@ def _describe_group(
             name=make_long_string(f"{MANUFACTURER} {algorithm.name}"),
             version=make_long_string(algorithm.version),
         ),
-        measurements=list(
-            _list_measurements(structure, modality, unit, _refer_to_parts(label, reference))
-        ),
+        measurements=[
+            *_list_measurements(structure, modality, unit, _refer_to_parts(label, reference)),
+            *_list_coordinates(structure),
+        ],
     )
 
 
@@ -185,6 +192,18 @@ def _refer_to_parts(
         part.ReferencedSOPSequence[0].ReferencedSegmentNumber = number
         parts.append(part)
     return parts
+
+
+def _list_coordinates(structure: Mapping[str, Any]) -> Iterator[hd.sr.Measurement]:
+    """The centre of gravity of a lesion, which tells it from the others of its segment.
+
+    They are numbers, since a group that refers to a segment may hold no point in space.
+    """
+    if not structure["lesion"] or structure.get("centroid_mm") is None:
+        return
+    right, anterior, superior = structure["centroid_mm"]
+    for code, value in zip(_COORDINATES, (-right, -anterior, superior), strict=True):
+        yield hd.sr.Measurement(code, value, codes.UCUM.Millimeter)
 
 
 def _list_measurements(

@@ -28,6 +28,7 @@ CLEARLY_THICKER = 1.2
 """A voxel so much longer along one axis shows along which axis the slices were acquired."""
 
 _OF_UPRIGHT_GRIDS = ("long_axis_mm", "perpendicular_mm", "width_mm")
+_LENGTHS = (*_OF_UPRIGHT_GRIDS, "largest_diameter_mm")
 _OF_ALL_GRIDS = (
     "surface_mm2",
     "centroid_mm",
@@ -39,6 +40,7 @@ _EMPTY = "no voxel of the mask"
 _NO_IMAGE = "the values of the image are not at hand"
 _NO_CONFIDENCE = "the probabilities of the network are not at hand"
 _OF_WHOLE = "it is of whole structures"
+_IN_PIECES = "its pieces are measured one by one"
 _SHEARED = "the axes of the grid are not at right angles"
 
 
@@ -110,7 +112,8 @@ def measure_structures(
 
     A label that encloses others, such as a liver with its tumours, is measured with them and named
     after the whole: "liver". The labels that stand for lesions by their code are also measured
-    piece by piece, the largest first; pieces that touch at a corner are one.
+    piece by piece, the largest first; pieces that touch at a corner are one. Where there are
+    several, the whole has no lengths, which would run between them.
 
     Args:
         mask: (I, J, K), label values.
@@ -187,15 +190,24 @@ def _measure_label(
         yield Measurement(label.whole_name, label.index, 0, 0, 0.0, reasons=reasons)
         return
     box = find_box(within)
-    yield _measure(within[box], box, label, 0, geometry, image)
+    whole = _measure(within[box], box, label, 0, geometry, image)
     if label.category != MORPHOLOGY if pieces_of is None else label.whole_name not in pieces_of:
+        yield whole
         return
-    pieces, _ = number_lesions(within[box])
+    pieces, count = number_lesions(within[box])
+    yield _leave_out_lengths(whole) if count > 1 else whole
     for number, inner in enumerate(ndimage.find_objects(pieces), start=1):
         outer = tuple(
             slice(o.start + i.start, o.start + i.stop) for o, i in zip(box, inner, strict=True)
         )
         yield _measure(pieces[inner] == number, outer, label, number, geometry, image)
+
+
+def _leave_out_lengths(whole: Measurement) -> Measurement:
+    """A structure of several lesions without lengths: these would run between the lesions."""
+    nothing: dict[str, None] = dict.fromkeys((*_LENGTHS, "slice_index", "slice_axis"))
+    reasons = {**whole.reasons, **dict.fromkeys(_LENGTHS, _IN_PIECES)}
+    return replace(whole, **nothing, reasons=reasons)  # type: ignore[arg-type]
 
 
 def _measure(

@@ -63,13 +63,16 @@ def test_each_structure_and_lesion_has_its_numbers_with_units_and_codes(tmp_path
         }
         assert found[codes.SCT.Volume.value, None] == (structure["volume_ml"], "cm3")
         assert group.finding_type.value
+        is_several = (structure["structure"], structure["lesion"]) == ("tumour", 0)
+        assert is_several == (structure["voxels"] > 0 and structure["long_axis_mm"] is None)
         if structure["voxels"]:
-            long_axis = found[codes.SCT.LongAxis.value, None]
-            assert long_axis == (pytest.approx(structure["long_axis_mm"], abs=1e-3), "mm")
             mean = found[codes.DCM.AttenuationCoefficient.value, codes.SCT.Mean.value]
             assert mean == (pytest.approx(structure["intensities"]["mean"]), "[hnsf'U]")
+        if structure["voxels"] and not is_several:
+            long_axis = found[codes.SCT.LongAxis.value, None]
+            assert long_axis == (pytest.approx(structure["long_axis_mm"], abs=1e-3), "mm")
         else:
-            assert len(found) == 1
+            assert len(found) == (3 if is_several else 1)
 
 
 def test_each_group_names_its_segment(tmp_path):
@@ -81,6 +84,28 @@ def test_each_group_names_its_segment(tmp_path):
         assert segment.referenced_segment_numbers == [structure["value"]]
     assert report.StudyInstanceUID == segmentation.StudyInstanceUID
     assert report.PatientName == segmentation.PatientName == "Müller^Änne"
+
+
+@pytest.mark.parametrize("kind", ["oblique", "sagittal", "multi-frame"])
+def test_each_lesion_is_told_apart_by_its_tracking_identifiers_and_its_place(kind, tmp_path):
+    series = write_kind(kind, tmp_path / "ct")
+    mask = draw(series.geometry.shape)
+    structures, report = write(series, tmp_path, mask=mask)
+    places, uids = [], set()
+    for group, structure in zip(get_groups(report), structures, strict=True):
+        measured = {m.name.value: m for m in group.get_measurements()}
+        point = [measured[f"CENTROID_{x}"].value for x in "XYZ" if f"CENTROID_{x}" in measured]
+        uids.add(group.tracking_uid)
+        if not structure["lesion"]:
+            assert point == []
+            continue
+        assert group.tracking_identifier == f"tumour {structure['lesion']}"
+        at = series.geometry.world_to_voxel(np.array(point) * (-1, -1, 1))
+        places.append(tuple(at.round(2)))
+        i, j, k = at.round().astype(int)
+        assert mask[i, j, k] == 2
+    assert len(set(places)) == 2
+    assert len(uids) == len(structures)
 
 
 def write_nested(series, folder, kind):

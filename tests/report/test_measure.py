@@ -124,6 +124,30 @@ def test_a_structure_is_measured_and_named_with_those_it_encloses():
     ]
 
 
+LENGTHS = ("long_axis_mm", "perpendicular_mm", "width_mm", "largest_diameter_mm")
+
+
+def test_no_length_of_a_structure_runs_between_its_lesions():
+    geometry = make_grid((30, 12, 4), (1.0, 1.0, 3.0))
+    mask = np.zeros(geometry.shape, np.uint8)
+    mask[2:7, 2:7, 1] = mask[20:25, 2:7, 1] = 1
+    whole, first, second = measure_structures(mask, geometry, make_table(["tumour"]))
+    assert [getattr(whole, name) for name in LENGTHS] == [None] * 4
+    assert (whole.slice_index, whole.slice_axis) == (None, None)
+    assert {whole.reasons[name] for name in LENGTHS} == {"its pieces are measured one by one"}
+    assert whole.volume_ml == pytest.approx(first.volume_ml + second.volume_ml)
+    assert first.long_axis_mm == second.long_axis_mm == pytest.approx(26**0.5 + 1, abs=1.0)
+
+
+def test_a_structure_of_one_lesion_has_its_lengths():
+    geometry = make_grid((12, 12, 4), (1.0, 1.0, 3.0))
+    mask = np.zeros(geometry.shape, np.uint8)
+    mask[2:7, 2:7, 1] = 1
+    whole, lesion = measure_structures(mask, geometry, make_table(["tumour"]))
+    assert [getattr(whole, name) for name in LENGTHS] == [getattr(lesion, name) for name in LENGTHS]
+    assert whole.long_axis_mm is not None
+
+
 def test_what_is_not_there_has_no_volume_and_a_reason_for_the_rest():
     geometry = make_grid((5, 5, 5), (1.0, 1.0, 1.0))
     (found,) = measure_structures(np.zeros(geometry.shape, np.uint8), geometry, LIVER)

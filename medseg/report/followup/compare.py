@@ -15,11 +15,10 @@ from medseg.report.followup.match_lesions import FARTHEST_MM, Outcome, match_les
 from medseg.report.followup.recist import SMALLEST_MM, Recist, assess_response
 from medseg.report.followup.register import DOUBTFUL_SIMILARITY, Registration, register, stay
 from medseg.report.followup.structures import check_same_table, choose_lesions, find_organs
-from medseg.report.measure import Measurement, find_slice_axis, measure_structures
+from medseg.report.measure import find_slice_axis, measure_structures
 
 logger = logging.getLogger(__name__)
 
-_IN_PIECES = "its pieces are measured one by one"
 _UNSURE = (Outcome.MERGED, Outcome.SPLIT, Outcome.REGROUPED)
 
 
@@ -114,7 +113,7 @@ def compare_studies(
         for change in _compare_lesions(pair, registration, farthest_mm, dates)
     )
     lesions = [replace(one, letter=make_letters(number)) for number, one in enumerate(matched)]
-    whole = [[_get_whole(one, names) for one in side if not one.lesion] for side in measured]
+    whole = [[one for one in side if not one.lesion] for side in measured]
     changes = tuple(
         measure_change([old], [new], match=None, dates=dates)
         for old, new in zip(*whole, strict=True)
@@ -165,14 +164,6 @@ def _register(before: Case, after: Case) -> Registration:
             "registration needs the images of both studies: read both cases with their images"
         )
     return register(before.image, before.geometry, after.image, after.geometry)
-
-
-def _get_whole(found: Measurement, names: Sequence[str]) -> Measurement:
-    """A structure; one whose pieces are lesions has no axes: they would run between pieces."""
-    if found.name not in names or not found.voxels:
-        return found
-    reasons = dict.fromkeys(("long_axis_mm", "perpendicular_mm"), _IN_PIECES)
-    return replace(found, long_axis_mm=None, perpendicular_mm=None, reasons=reasons)
 
 
 def _compare_lesions(

@@ -81,11 +81,12 @@ def test_what_was_not_measured_has_its_reason_and_a_letter():
     sheared[0, 1] = 0.5
     rows = read_rows(make_mask(), affine=sheared)
     reasons = list_reasons(rows)
-    assert list(reasons) == ["a", "b", "c", "d"]
+    assert list(reasons) == ["a", "b", "c", "d", "e"]
     assert "right angles" in reasons["a"]
     assert "not at hand" in reasons["b"]
     assert "probabilities" in reasons["c"]
-    assert "whole structures" in reasons["d"]
+    assert "one by one" in reasons["d"]
+    assert "whole structures" in reasons["e"]
     assert rows[0].cells[1].text == ""
     assert rows[0].cells[0].text != ""
 
