@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,13 @@ from medseg.export.segmentation import SegmentationType
 from medseg.report import describe_measurement
 
 logger = logging.getLogger(__name__)
+
+_THAT_NOTE = (
+    "medseg.inference.cases.check_image",
+    "medseg.inference.cases.check_result",
+    "medseg.inference.outputs.largest_part",
+)
+"""Modules that log what they note of a case."""
 
 
 def load_for_service(
@@ -62,7 +70,7 @@ class SegmentSeries:
         """Segment the series of a folder.
 
         Args:
-            folder: holds the images of one series.
+            folder: holds the images of one series; its name is that of the series in the log.
             out: folder of the objects.
 
         Returns:
@@ -72,10 +80,11 @@ class SegmentSeries:
             IngestError, ValueError: the series is refused, see `Segmenter`.
             OSError: an object cannot be written.
         """
-        found = self._segmenter(folder)
+        with _leaving_notes():
+            found = self._segmenter(folder)
         source = self._segmenter.describe_source(folder)
-        for note in source.notes:
-            logger.warning("case %s: %s", folder.name, note)
+        for note in (*found.notes, *source.notes):
+            logger.warning("series %s: %s", folder.name, note)
         name, _, version = found.made_by.partition(" ")
         about: dict[str, Any] = {"source": source, "labels": found.labels}
         about["algorithm"] = Algorithm(name, version or "unknown")
@@ -90,3 +99,14 @@ class SegmentSeries:
             measured = [describe_measurement(one, found.labels) for one in found.measurements]
             write_sr(measured, paths["sr"], segmentation=paths["seg"], unit=unit, **about)
         return paths
+
+
+@contextmanager
+def _leaving_notes() -> Iterator[None]:
+    """Keep the checks of a case from logging what is in its notes, by another name."""
+    from medseg.inference.preview.source import silence_thread
+
+    with ExitStack() as until_done:
+        for module in _THAT_NOTE:
+            until_done.enter_context(silence_thread(module))
+        yield

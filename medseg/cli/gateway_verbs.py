@@ -5,6 +5,7 @@ What a verb needs is imported when it runs, so that `medseg --help` answers at o
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,19 @@ Config = Annotated[Path, PathOption("--config", "-c", help="The settings of the 
 _TOML = Path("gateway.toml")
 
 
+def _parse_number(text: str | int) -> int:
+    """The number of a series.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    if re.fullmatch(r"[0-9]{1,18}", str(text)) is None:
+        raise typer.BadParameter(
+            f"{text!r} is not the number of a series, such as 7: see medseg gateway status"
+        )
+    return int(text)
+
+
 @gateway_app.command("run", cls=PlainCommand)
 def run(
     config: Config = _TOML,
@@ -53,9 +67,16 @@ def run(
     with one_line_errors(_AFTER_STOP, also=say_error_as_json(json)):
         settings = _read(config)
         from medseg.bundles.segment_series import load_for_service
+        from medseg.gateway.check import check_ports
         from medseg.gateway.gateway import open_gateway
+        from medseg.gateway.wording import naming_settings
 
-        segment = load_for_service(settings.bundle, outputs=settings.outputs, keys=settings.keys)
+        if not once:
+            check_ports(settings)
+        with naming_settings():
+            segment = load_for_service(
+                settings.bundle, outputs=settings.outputs, keys=settings.keys
+            )
         with _ending_at_a_signal(), open_gateway(settings, segment) as gateway:
             if not once:
                 if not json:
@@ -74,17 +95,23 @@ def run(
 
 
 @gateway_app.command("status", cls=PlainCommand)
-def status(config: Config = _TOML, json: Json = False) -> None:
+def status(
+    config: Config = _TOML,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show the series that are stored, too, with their UIDs.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Show how many series are in each state, and each that is not stored, with the reason.
 
-    Example: [cyan]medseg gateway status --config gateway.toml[/]
+    Example: [cyan]medseg gateway status --config gateway.toml --all[/]
     """
     require_output()
     with one_line_errors(also=say_error_as_json(json)), _open_state(_read(config)) as state:
         from medseg.gateway.state import State
 
         counts = {kind.value: number for kind, number in state.count().items()}
-        jobs = [job for job in state.list_jobs() if job.state is not State.STORED]
+        jobs = [job for job in state.list_jobs() if everything or job.state is not State.STORED]
         if json:
             say_json({"counts": counts, "series": [_describe(job) for job in jobs]})
             return
@@ -98,7 +125,11 @@ def status(config: Config = _TOML, json: Json = False) -> None:
 def retry(
     numbers: Annotated[
         list[int] | None,
-        typer.Argument(metavar="SERIES...", help="Numbers of series. Default: all that failed."),
+        typer.Argument(
+            metavar="SERIES...",
+            help="Numbers of series. Default: all that failed.",
+            parser=_parse_number,
+        ),
     ] = None,
     config: Config = _TOML,
     json: Json = False,
@@ -143,7 +174,8 @@ def check(config: Config = _TOML, json: Json = False) -> None:
         for finding in check_gateway(settings, load):
             found.append(finding)
             if not json:
-                say(f"{'ok ' if finding.ok else 'bad'} {finding.topic:<9} {finding.text}")
+                mark = "-- " if finding.waits else "ok " if finding.ok else "bad"
+                say(f"{mark} {finding.topic:<9} {finding.text}")
         sound = all(finding.ok for finding in found)
         if json:
             say_json({"ok": sound, "findings": [asdict(finding) for finding in found]})

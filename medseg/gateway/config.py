@@ -58,11 +58,18 @@ def read_settings(path: str | os.PathLike) -> s.Settings:
             f"no such file: {file}: write one, see docs/how-to/connect-a-pacs.md"
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file} is no TOML ({error}): correct it") from error
+        raise ValueError(f"{file} is no TOML ({error}): correct it{_hint_quotes(error)}") from error
     try:
         return _make_settings(stated, file.absolute().parent)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{file}: {error}") from error
+
+
+def _hint_quotes(error: ValueError) -> str:
+    """What most likely is wrong where a value is none: a text without its quotes."""
+    return (
+        '; a text needs quotes, such as bundle = "liver"' if "Invalid value" in str(error) else ""
+    )
 
 
 def _make_settings(stated: Mapping[str, Any], folder: Path) -> s.Settings:
@@ -201,7 +208,10 @@ def _check_server(server: s.Server) -> None:
         raise ValueError("server.url is no plain http:// or https:// address: correct it")
     ways = [server.password_env, server.password_file, server.token_env, server.token_file]
     if sum(way is not None for way in ways) > 1:
-        raise ValueError("server has several of password_env, password_file, token_env, token_file")
+        raise ValueError(
+            "server has several of password_env, password_file, token_env, token_file: keep one of "
+            "them"
+        )
     has_password = server.password_env is not None or server.password_file is not None
     if has_password != (server.user is not None):
         raise ValueError("server needs user and password_env (or password_file) together")

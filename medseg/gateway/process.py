@@ -37,6 +37,7 @@ from medseg.gateway.results import (
 )
 from medseg.gateway.settings import Retry, Settings
 from medseg.gateway.state import FROM_LISTENER, Job, State, StateFile
+from medseg.gateway.wording import name_settings
 from medseg.gateway.work_folder import WorkFolder, list_images
 from medseg.ingest import find_series
 from medseg.ingest.dicom.selection import COMPANIONS, is_companion
@@ -44,7 +45,6 @@ from medseg.ingest.dicom.selection import COMPANIONS, is_companion
 logger = logging.getLogger(__name__)
 
 _UID = re.compile(r"\d+(\.\d+){4,}")
-_OPTION = re.compile(r"--(\w+) (\w+)")
 _LONGEST_REASON = 500
 
 
@@ -289,12 +289,6 @@ def is_hopeless(error: BaseException) -> bool:
     return is_documented(cause) and isinstance(cause, (ValueError, TypeError))
 
 
-def _name_key(option: re.Match[str]) -> str:
-    """An option of `medseg segment` as the line of gateway.toml that does the same."""
-    value = {"True": "true", "False": "false"}.get(option[2], f'"{option[2]}"')
-    return f"{option[1]} = {value} in [keys]"
-
-
 def make_reason(error: BaseException, root: Path) -> str:
     """Why a series failed, in one line without UIDs and folders, with remedies of gateway.toml."""
     cause = find_root_cause(error)
@@ -302,5 +296,5 @@ def make_reason(error: BaseException, root: Path) -> str:
     if not (text and (is_documented(cause) or isinstance(cause, GatewayError))):
         text = f"{type(cause).__name__}: {text}"
     text = re.sub(rf"{re.escape(str(root))}/(\S*/)?", "", text)
-    text = _OPTION.sub(_name_key, text)
+    text = name_settings(text)
     return _UID.sub("[UID]", text)[:_LONGEST_REASON]

@@ -50,6 +50,15 @@ def test_only_what_is_asked_for_is_written(folder, tmp_path):
     assert dcmread(made["seg"]).SegmentationType == "LABELMAP"
 
 
+def test_notes_are_logged_by_the_number_of_the_series_and_of_no_preview(
+    segment, folder, tmp_path, caplog
+):
+    segment(folder, tmp_path)
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line for line in lines if line.startswith("series 1: ")]
+    assert not [line for line in lines if line.startswith("case ") or "preview" in line]
+
+
 def test_a_series_with_a_gap_is_refused(segment, tmp_path):
     gapped = as_mr(make_series())
     del gapped[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import threading
 from importlib import util
 
@@ -78,7 +79,7 @@ def test_run_once_ends_with_1_where_a_series_failed(config, pacs):
 
 
 @pytest.mark.parametrize(
-    ("fault", "message"), [(401, "refuses the credentials"), ("cut", "cannot be reached")]
+    ("fault", "message"), [(401, "refuses the credentials"), ("cut", "broke the connection off")]
 )
 def test_a_server_that_cannot_be_used_is_one_line(config, pacs, fault, message):
     pacs.faults["search"] = fault
@@ -125,6 +126,61 @@ def test_status_shows_counts_and_what_is_not_stored(config, pacs):
     assert "failed: the server failed (HTTP 500)" in line
     found = json.loads(run_medseg("gateway", "status", "--config", config, "--json").stdout)
     assert (found["counts"]["failed"], found["series"][0]["attempts"]) == (1, 1)
+
+
+def test_status_shows_the_uid_of_what_is_stored_where_all_are_asked_for(config):
+    run_medseg("gateway", "run", "--config", config, "--once")
+    assert len(run_medseg("gateway", "status", "--config", config).stdout.splitlines()) == 1
+    done = run_medseg("gateway", "status", "--config", config, "--all")
+    assert done.stdout.splitlines()[1].startswith("series 1 (1.2.826")
+    assert done.stdout.splitlines()[1].endswith("stored")
+
+
+def test_retry_of_no_number_says_so_in_our_words(config):
+    done = run_medseg("gateway", "retry", "abc", "--config", config)
+    assert done.exit_code == 2
+    said = " ".join(done.stderr.split())
+    assert "'abc' is not the number of a series, such as 7: see medseg gateway status" in said
+
+
+def test_run_says_that_a_port_is_taken_as_check_does_before_it_loads_the_bundle(
+    config, monkeypatch
+):
+    def load(*_, **__):
+        raise AssertionError("the bundle was loaded for nothing")
+
+    monkeypatch.setattr(segment_series, "load_for_service", load)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        config.write_text(config.read_text() + f"[health]\nport = {port}\n")
+        done = run_medseg("gateway", "run", "--config", config)
+        checked = run_medseg("gateway", "check", "--config", config)
+    assert done.exit_code == 2
+    said = done.stderr.splitlines()[-1].removeprefix("error: ")
+    assert said.endswith("choose another, or stop the gateway that runs")
+    assert f"bad health    {said}" in checked.stdout.splitlines()
+
+
+def test_a_missing_bundle_speaks_of_the_key_of_the_settings(config, monkeypatch):
+    def load(*_, **__):
+        raise FileNotFoundError("no bundle 'x': name one of liver, or a folder, with -b")
+
+    monkeypatch.setattr(segment_series, "load_for_service", load)
+    done = run_medseg("gateway", "run", "--config", config, "--once")
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1].endswith("by the key bundle of gateway.toml")
+
+
+def test_check_marks_a_server_on_which_nothing_matches(config, segment, monkeypatch):
+    monkeypatch.setattr(segment_series, "SegmentSeries", lambda *_, **__: segment)
+    config.write_text(config.read_text().replace('"CT"', '"MR"'))
+    done = run_medseg("gateway", "check", "--config", config)
+    assert done.exit_code == 0
+    (line,) = [
+        line for line in done.stdout.splitlines() if "server  " in line and "images" not in line
+    ]
+    assert line.startswith("--  server")
+    assert "nothing matches the rules yet; its first 1 series: 1 CT" in line
 
 
 def test_retry_lets_what_failed_be_tried_again(config, pacs):

@@ -6,8 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from medseg.gateway.check import check_gateway
-from medseg.gateway.settings import Disk, Health, Peer
+pytest.importorskip("dicomweb_client")
+
+from gateway.made_series import make_study
+
+from medseg.gateway.check import check_gateway, check_ports
+from medseg.gateway.settings import Disk, Health, Peer, Rule
 
 
 def run(settings, load=lambda: "liver 0.1.0"):
@@ -58,3 +62,27 @@ def test_a_missing_password_is_a_finding(settings, monkeypatch):
     monkeypatch.delenv("NO_SUCH", raising=False)
     server = replace(settings.server, user="me", password_env="NO_SUCH")
     assert "NO_SUCH is not set" in run(replace(settings, server=server))["server"].text
+
+
+def test_where_nothing_matches_the_server_says_what_it_has_and_names_nobody(settings, pacs):
+    other = make_study()
+    for each in other:
+        each.SeriesInstanceUID = "1.2.3.4.5"
+        each.Modality, each.BodyPartExamined = "MR", "BRAIN"
+        each.SeriesDescription = "Doe Jane"
+    pacs.add(other)
+    found = run(replace(settings, rules=(Rule(modality=("PT",)),)))["server"]
+    assert (found.ok, found.waits) == (True, True)
+    assert "nothing matches the rules yet; its first 2 series: " in found.text
+    assert "1 MR of BRAIN" in found.text
+    assert "Doe" not in found.text
+    pacs.images.clear()
+    empty = run(settings)["server"]
+    assert (empty.waits, "it has no series" in empty.text) == (True, True)
+
+
+def test_a_free_port_passes_and_a_taken_one_is_refused(settings, pacs):
+    check_ports(settings)
+    port = int(pacs.url.split(":")[2].split("/")[0])
+    with pytest.raises(OSError, match=f"port {port} .*: choose another, or stop the gateway"):
+        check_ports(replace(settings, health=Health(port=port)))

@@ -86,6 +86,7 @@ def change(old, new):
     ("text", "message"),
     [
         ("bundle = ", "is no TOML"),
+        ("bundle = liver", 'correct it; a text needs quotes, such as bundle = "liver"'),
         (change('modality = "CT"', 'modalty = "CT"'), "rules.modalty .* did you mean modality"),
         (change("[server]", "[serverr]"), "serverr is no setting: did you mean server"),
         (change("work_dir", "folder_of_work"), "folder_of_work is no setting: known are"),
@@ -104,7 +105,10 @@ def change(old, new):
         (change("https://", "http://"), "server.url is http to pacs.example.org"),
         (change("https://", "https://me:hunter2@"), "server.url has a name or password in it"),
         (change('password_env = "PACS_PASSWORD"', ""), "needs user and password_env"),
-        (change('user = "medseg"', 'token_env = "T"'), "several of password_env"),
+        (
+            change('user = "medseg"', 'token_env = "T"'),
+            "several of password_env, .*: keep one of them",
+        ),
         (SMALL + "[listener]\nport = 104\naccept_from = []\n", "accept_from is empty"),
         (
             SMALL + "[listener]\nport = 104\naccept_from = 'A'\nkey = 'k.pem'\n",

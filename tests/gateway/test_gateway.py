@@ -70,8 +70,8 @@ def test_it_waits_for_series_that_still_grow(processor, pacs):
     [
         (401, "the server refuses the credentials"),
         (500, "the server failed"),
-        ("hang", "the server did not answer within 0.5 s: a search; it is tried again"),
-        ("cut", "the server cannot be reached, or broke the connection off"),
+        ("hang", "did not answer within 0.5 s to a search"),
+        ("cut", "broke the connection off: see whether it runs"),
     ],
 )
 def test_a_fault_of_the_server_is_one_line_and_so_is_its_end(processor, pacs, caplog, fault, line):
@@ -80,7 +80,7 @@ def test_a_fault_of_the_server_is_one_line_and_so_is_its_end(processor, pacs, ca
     gateway = run_with(processor, *[lambda: None] * 3, pacs.faults.clear, *[lambda: None] * 2)
     lines = [r.getMessage() for r in caplog.records if r.name == "medseg.gateway.gateway"]
     assert len(lines) == 2
-    assert lines[0].startswith(line)
+    assert line in lines[0]
     assert lines[1] == "all works again"
     assert len(pacs.stored) == 2
     assert gateway.trouble == ""

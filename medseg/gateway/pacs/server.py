@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from dicomweb_client.api import DICOMwebClient
@@ -27,6 +28,8 @@ _PAGE = 1000  # instances that are asked for at once
 _AS_STORED = (("application/dicom", "*"),)
 """In whatever transfer syntax the server has them, so that nothing is decoded on the way."""
 
+_SEARCH = "a search"
+_NO_SERVICE = (404, 405, 501)
 _BUSY = (408, 425, 429, 502, 503, 504)
 _REFUSED = (401, 403, 407)
 _ALREADY_THERE = (0x0111,)  # duplicate SOP instance (PS3.7 section C.5.8)
@@ -88,7 +91,7 @@ class DicomwebServer:
 
     def ask(self) -> None:
         """See whether it answers, with the least question there is."""
-        with self._explaining("a search"):
+        with self._explaining(_SEARCH):
             self._client.search_for_series(limit=1)
 
     def list_series(
@@ -157,7 +160,7 @@ class DicomwebServer:
         _check_stored(answer)
 
     def _search_page(self, filters: dict[str, str], *, offset: int, page: int) -> list[Any]:
-        with self._explaining("a search"):
+        with self._explaining(_SEARCH):
             return list(
                 self._client.search_for_series(
                     fields=list(KEYWORDS), search_filters=filters, limit=page, offset=offset
@@ -165,7 +168,7 @@ class DicomwebServer:
             )
 
     def _list_page(self, study_uid: str, series_uid: str, *, offset: int) -> list[Any]:
-        with self._explaining("a search"):
+        with self._explaining(_SEARCH):
             try:
                 return list(
                     self._client.search_for_instances(
@@ -177,9 +180,49 @@ class DicomwebServer:
                     return []
                 raise
 
+    @property
+    def _address(self) -> str:
+        """Name and port of the settings, without anything secret."""
+        parts = urlsplit(self.settings.url)
+        return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
     def _explain_silence(self, what: str) -> AttemptError:
         seconds = self.settings.timeout_seconds
+        if what == _SEARCH:
+            return AttemptError(
+                f"the server at {self._address} did not answer within {seconds:g} s to a search: "
+                "it is busy, or server.url names a port that is not of DICOMweb"
+            )
         return AttemptError(f"the server did not answer within {seconds:g} s: {what}")
+
+    def _explain_broken(self, error: Exception, what: str) -> UnavailableError:
+        """What to say where there is no connection, or it was broken off."""
+        is_broken = isinstance(error, requests.exceptions.ChunkedEncodingError)
+        if not is_broken and "Connection aborted" not in str(error):
+            return UnavailableError(
+                f"the server at {self._address} cannot be reached: see whether it runs, and "
+                "correct server.url if it is another"
+            )
+        if what != _SEARCH:
+            return UnavailableError("the server broke the connection off: see whether it runs")
+        return UnavailableError(
+            f"the server at {self._address} broke the connection off: see whether it runs, and "
+            "whether server.url names its DICOMweb port and not its DICOM port"
+        )
+
+    def _explain_status(self, error: requests.HTTPError, what: str) -> Exception:
+        """What to say where a server answers with a fault."""
+        status = 0 if error.response is None else error.response.status_code
+        if status in _REFUSED:
+            return UnavailableError(
+                f"the server refuses the credentials (HTTP {status}): correct user, password or "
+                "token"
+            )
+        if status in _BUSY:
+            return UnavailableError(f"the server has no time (HTTP {status}): {what}")
+        if status in _NO_SERVICE and what == _SEARCH:
+            return UnavailableError(f"no DICOMweb at server.url (HTTP {status}): correct it")
+        return AttemptError(f"the server failed (HTTP {status}): {what}")
 
     @contextmanager
     def _explaining(self, what: str) -> Iterator[None]:
@@ -200,14 +243,17 @@ class DicomwebServer:
                 "the server sends requests to another address: name that one in server.url"
             ) from error
         except requests.HTTPError as error:
-            raise _explain_status(error, what) from error
+            raise self._explain_status(error, what) from error
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
             if "timed out" in str(error) and "connect timeout" not in str(error):
                 raise self._explain_silence(what) from error
-            raise UnavailableError(
-                "the server cannot be reached, or broke the connection off: see whether it runs"
-            ) from error
+            raise self._explain_broken(error, what) from error
         except _UNREADABLE as error:
+            if what == _SEARCH:
+                raise AttemptError(
+                    "no DICOMweb at server.url, whose answer to a search is not what DICOMweb says "
+                    f"({type(error).__name__}): correct it"
+                ) from error
             raise AttemptError(
                 f"the server's answer is not what DICOMweb says ({type(error).__name__}): {what}"
             ) from error
@@ -230,17 +276,6 @@ def hush() -> Iterator[None]:
         log_from(logging.getLogger(_LOUD[2]), logging.CRITICAL),
     ):
         yield
-
-
-def _explain_status(error: requests.HTTPError, what: str) -> Exception:
-    status = 0 if error.response is None else error.response.status_code
-    if status in _REFUSED:
-        return UnavailableError(
-            f"the server refuses the credentials (HTTP {status}): correct user, password or token"
-        )
-    if status in _BUSY:
-        return UnavailableError(f"the server has no time (HTTP {status}): {what}")
-    return AttemptError(f"the server failed (HTTP {status}): {what}")
 
 
 def _read_refusal(error: requests.HTTPError) -> Dataset:

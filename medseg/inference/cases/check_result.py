@@ -29,7 +29,7 @@ from medseg.transforms.regions import list_members
 
 logger = logging.getLogger(__name__)
 
-_REMEDY = "look at the preview before the result is used"
+_REMEDY = "look at the result before it is used"
 
 _SLICE_QUANTITIES = ("share", "place_1", "place_2", "pieces")
 """What a network that was trained on slices says of a whole volume. `share` is of the slice with

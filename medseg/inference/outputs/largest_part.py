@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 LEAST_SHARE = 0.01
 """Of a class, the share that has to be removed before the case gets a note: below lie specks."""
 
-_REMEDY = "look at the preview before the result is used"
+_REMEDY = "look at the result before it is used"
 
 
 class KeepLargestPartd(MapTransform):

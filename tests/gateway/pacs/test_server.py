@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
+import threading
 from dataclasses import replace
 
 import pytest
@@ -85,20 +87,51 @@ FAULTS = [
     (503, UnavailableError, "has no time .HTTP 503."),
     (500, AttemptError, "failed .HTTP 500."),
     ("hang", AttemptError, "did not answer within 0.5 s"),
-    ("cut", UnavailableError, "cannot be reached, or broke the connection off"),
+    ("cut", UnavailableError, "broke the connection off: see whether it runs"),
     ("redirect", UnavailableError, "to another address"),
     ("text", AttemptError, "is not what DICOMweb says"),
 ]
+AT = r"the server at 127\.0\.0\.1:\d+"
+OF_A_SEARCH = {
+    "hang": (AttemptError, rf"{AT} did not answer within 0.5 s .*port that is not of DICOMweb"),
+    "cut": (UnavailableError, rf"{AT} broke .*DICOMweb port and not its DICOM port"),
+    "text": (AttemptError, "no DICOMweb at server.url, .*: correct it"),
+}
+"""What a search says of the address, since it may be a wrong one."""
 
 
 @pytest.mark.parametrize(("fault", "kind", "message"), FAULTS)
 def test_a_fault_of_a_search_is_one_line(server, pacs, fault, kind, message):
     pacs.faults["search"] = fault
+    kind, message = OF_A_SEARCH.get(fault, (kind, message))
     with pytest.raises(kind, match=message) as failed:
         search_all(server)
-    check_line(failed)
+    check_line(failed, has_address=fault in OF_A_SEARCH)
     with pytest.raises(kind, match=message):
         server.ask()
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_an_address_without_dicomweb_is_to_be_corrected(server, pacs, status):
+    pacs.faults["search"] = status
+    said = rf"no DICOMweb at server.url \(HTTP {status}\): correct it"
+    with pytest.raises(UnavailableError, match=said):
+        server.ask()
+
+
+def test_a_port_that_speaks_no_http_is_named_as_maybe_no_dicomweb_port(settings):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        def abort():
+            connection, _ = other.accept()
+            connection.sendall(b"\x07\x00\x00\x00\x00\x04\x00\x00\x02\x00")  # A-ABORT
+            connection.close()
+
+        threading.Thread(target=abort, daemon=True).start()
+        stated = replace(settings.server, url=f"http://127.0.0.1:{port}/dicom-web")
+        with pytest.raises(UnavailableError, match=f"127.0.0.1:{port} broke .*not its DICOM port"):
+            DicomwebServer(stated, None).ask()
 
 
 @pytest.mark.parametrize(("fault", "kind", "message"), FAULTS)
@@ -117,10 +150,10 @@ def test_a_fault_of_storing_is_one_line(server, pacs, result, fault, kind, messa
     check_line(failed)
 
 
-def check_line(failed):
+def check_line(failed, *, has_address=False):
     text = str(failed.value)
     assert "\n" not in text
-    assert "127.0.0.1" not in text
+    assert has_address or "127.0.0.1" not in text
     assert "1.2.3.4" not in text
     assert "secret" not in text
 
@@ -148,7 +181,7 @@ def test_an_object_that_is_there_already_is_no_fault(server, pacs, result):
 
 def test_nobody_listens(settings):
     closed = replace(settings.server, url="http://127.0.0.1:1/dicom-web")
-    with pytest.raises(UnavailableError, match="cannot be reached"):
+    with pytest.raises(UnavailableError, match=r"at 127\.0\.0\.1:1 cannot be reached"):
         DicomwebServer(closed, None).ask()
 
 

@@ -58,7 +58,7 @@ def test_a_result_as_in_training_passes(weights, caplog):
 def test_another_volume_or_place_or_nothing_is_noted_and_logged(where, words, weights, caplog):
     notes = checked(weights, where)
     assert [note[: len(w)] for note, w in zip(notes, words, strict=True)] == words
-    remedy = "look at the preview before the result is used"
+    remedy = "look at the result before it is used"
     assert all(f"case a: {note}: {remedy}" in caplog.text for note in notes)
 
 
