@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydicom.sr.codedict import codes
 
 from medseg.base.files import whole
+from medseg.export.mask_place import check_place, find_high
 from medseg.export.new_object import describe_object, hush_highdicom
 from medseg.export.segmentation import place_in_patient
 from medseg.export.segments import Algorithm
@@ -62,7 +63,7 @@ def write_parametric_map(
 
     Raises:
         ValueError: the values have another shape than the geometry, or some are not finite numbers
-            of 0 to 1, or the grid is sheared.
+            of 0 to 1, or the grid is sheared, or puts most of the map outside the images.
         IngestError: the source was refused, or cannot be read any more.
 
     Source: DICOM PS3.3 section A.75.
@@ -82,6 +83,7 @@ def write_parametric_map(
             f"{values.max():g}: scale them"
         )
     images = describe_source(source) if isinstance(source, Series) else source
+    check_place(find_high(values), geometry, images)
     stored = np.ascontiguousarray(values.transpose(2, 1, 0), dtype=np.float32)
     label, explanation, highest = _MEANINGS[quantity]
     identity = make_uid(

@@ -23,6 +23,7 @@ from medseg.base.files import whole
 from medseg.export.contours import trace_outlines
 from medseg.export.image_planes import find_images, refer_to
 from medseg.export.label_values import check_label_values, check_upright
+from medseg.export.mask_place import check_place
 from medseg.export.segments import (
     MANUFACTURER,
     Algorithm,
@@ -79,7 +80,7 @@ def write_rtstruct(
 
     Raises:
         ValueError: the mask has another shape than the geometry, or a value without a label, or the
-            grid is sheared.
+            grid is sheared, or puts most of the mask outside the images.
         IngestError: the source was refused, or cannot be read any more.
 
     Source: DICOM PS3.3 section A.19.
@@ -92,6 +93,7 @@ def write_rtstruct(
     check_upright(geometry)
     values = check_label_values(mask, geometry, labels)
     images = describe_source(source) if isinstance(source, Series) else source
+    check_place(values, geometry, images)
     identity = make_uid(
         *("rtstruct", images.first.SeriesInstanceUID, images.first.SOPInstanceUID),
         *(algorithm.name, algorithm.version, repr(labels), geometry.affine.tobytes()),

@@ -14,6 +14,7 @@ from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
 from medseg.base.files import whole
 from medseg.export.label_values import check_label_values, check_shape, check_upright
+from medseg.export.mask_place import check_place, find_high
 from medseg.export.new_object import describe_object, hush_highdicom
 from medseg.export.segments import Algorithm, describe_segments
 from medseg.export.source_images import SourceImages, describe_source
@@ -74,7 +75,7 @@ def write_seg(
 
     Raises:
         ValueError: the mask has another shape than the geometry, or a value without a label, or the
-            grid is sheared.
+            grid is sheared, or puts most of the mask outside the images.
         IngestError: the source was refused, or cannot be read any more.
 
     Source: DICOM PS3.3 section A.51.
@@ -86,6 +87,7 @@ def write_seg(
     """
     images = describe_source(source) if isinstance(source, Series) else source
     stacked = _stack(mask, geometry, labels, segmentation_type)
+    check_place(mask if mask.ndim == 3 else find_high(mask), geometry, images)
     identity = make_uid(
         *("seg", segmentation_type, images.first.SeriesInstanceUID, images.first.SOPInstanceUID),
         *(algorithm.name, algorithm.version, repr(labels), geometry.affine.tobytes()),

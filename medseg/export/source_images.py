@@ -26,6 +26,7 @@ from pydicom.valuerep import DSfloat, validate_value
 
 from medseg.base.text import count_noun
 from medseg.export.uids import is_valid_uid, make_uid
+from medseg.geometry import Geometry
 from medseg.ingest.dicom.files.bounded_file import BoundedFile
 from medseg.ingest.dicom.files.parse import parse, stop_validation
 from medseg.ingest.dicom.header.slice import Slice
@@ -88,11 +89,13 @@ class SourceImages:
         headers: a data set for each slice, in the order of the slices; or one for a file of several
             frames. They have no pixels, no private elements, and text in Unicode.
         notes: what was left empty or replaced; none holds a value of the headers.
+        geometry: the grid of the volume.
         is_multiframe: whether one file holds all slices.
     """
 
     headers: tuple[pydicom.Dataset, ...]
     notes: tuple[str, ...]
+    geometry: Geometry
     is_multiframe: bool = False
 
     @property
@@ -132,14 +135,14 @@ def describe_source(series: Series) -> SourceImages:
         )
     if first.frame is not None and first.frames > 1:
         file = _describe_file(series.slices, shared, spacing_mm)
-        return SourceImages((file,), tuple(notes), True)
+        return SourceImages((file,), tuple(notes), series.geometry, is_multiframe=True)
     headers = tuple(_describe_slice(header, shared, spacing_mm) for header in series.slices)
     if replaced := sum(not is_valid_uid(header.instance) for header in series.slices):
         notes.append(
             f"SOPInstanceUID of {count_noun(replaced, 'image')} of the source is not valid: what "
             "refers to them has a UID in its place"
         )
-    return SourceImages(headers, tuple(notes))
+    return SourceImages(headers, tuple(notes), series.geometry)
 
 
 def read_patient_id(path: Path) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pydicom
 import pytest
@@ -11,7 +13,7 @@ from export.polygon_filling import EXCLUSIVE_OR, RULES, UNION, fill, measure_are
 from export.test_segmentation import ALGORITHM, KINDS, LABELS, draw_mask, write_kind
 from ingest.dicom_writer import OBLIQUE, make_series, write_series
 
-from medseg.export import Algorithm, write_rtstruct
+from medseg.export import Algorithm, describe_source, write_rtstruct
 from medseg.geometry import Geometry
 from medseg.ingest import find_series
 from medseg.labels import make_table
@@ -222,8 +224,9 @@ def test_a_coordinate_that_dicom_cannot_state_is_refused_and_writes_nothing(tmp_
     affine = series.geometry.affine.copy()
     affine[0, 3] = 1e13
     far = Geometry(series.geometry.shape, affine)
+    images = replace(describe_source(series), geometry=far)
     with pytest.raises(ValueError, match="has over 16 characters"):
-        save(np.ones(far.shape, np.uint8), tmp_path / "rt.dcm", series, far)
+        save(np.ones(far.shape, np.uint8), tmp_path / "rt.dcm", images, far)
     assert not (tmp_path / "rt.dcm").exists()
 
 
