@@ -24,6 +24,7 @@ from medseg.base.interrupts import remember_interrupts
 from medseg.base.text import escape_unprintable, log_printable_text
 from medseg.bundles.tracking import hide_mlflow
 from medseg.cli.bundles import bundles_app
+from medseg.cli.crossval_verb import crossval
 from medseg.cli.data_verbs import download, inspect, phantom, prepare
 from medseg.cli.errors import DONE, SOME_FAILED
 from medseg.cli.gateway_verbs import gateway_app
@@ -90,10 +91,10 @@ _OVERRIDES: dict[str, Any] = {
     "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
     "options_metavar": "[OPTIONS] [--KEY VALUE]...",
 }
-_TAKE_OVERRIDES = {"train", "evaluate", "segment", "prune", "export", "prepare"}
+_TAKE_OVERRIDES = {"train", "crossval", "evaluate", "segment", "prune", "export", "prepare"}
 _VERBS: dict[str, tuple[Callable[..., None], ...]] = {
     "Data": (phantom, download, prepare),
-    "Train": (new, train, evaluate, prune),
+    "Train": (new, train, crossval, evaluate, prune),
     "Use": (segment, report, export),
     "Look": (inspect, doctor),
 }

@@ -7,6 +7,7 @@ from medseg.inference.cases.find_cases import find_cases
 from medseg.inference.cases.find_pictures import find_pictures
 from medseg.inference.cases.find_slices import find_slices, holds_pictures
 from medseg.inference.cases.run import CasesFailedError, plan_cases, run_cases
+from medseg.inference.outputs.clean_parts import CleanPartsd
 from medseg.inference.outputs.instances import WriteInstancesd
 from medseg.inference.outputs.label_files import LabelFiles
 from medseg.inference.outputs.label_map import WriteLabelMapd
@@ -26,6 +27,7 @@ __all__ = [
     "CasesFailedError",
     "CheckImaged",
     "CheckResultd",
+    "CleanPartsd",
     "KeepLargestPartd",
     "LabelFiles",
     "MixedPrecisionInferer",

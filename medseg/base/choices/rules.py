@@ -165,7 +165,9 @@ RULES: Mapping[str, Rule] = {
     "label_values": Rule("a list of whole numbers, each once", _are_labels),
     **dict.fromkeys(("resume", "deep_supervision", "mixed_precision", "class_guide"), _SWITCH),
     **dict.fromkeys(("checkpointing", "pad_input", "colour", "whole_images"), _SWITCH),
-    **dict.fromkeys(("score_lesions", "save_probabilities", "resample", "force"), _SWITCH),
+    **dict.fromkeys(
+        ("score_lesions", "save_probabilities", "keep_predictions", "resample", "force"), _SWITCH
+    ),
     **dict.fromkeys(
         ("other_settings", "measure", "radiomics", "rtstruct", "sr", "probability_maps"), _SWITCH
     ),
@@ -178,7 +180,9 @@ RULES: Mapping[str, Rule] = {
     "device": _DEVICE,
     **dict.fromkeys(("case_group", "series_uid"), allow_null(_TEXT)),
     **dict.fromkeys(("spatial_keys", "spatial_modes"), _TEXTS),
-    **dict.fromkeys(("body_part", "largest_only"), make_list_rule("text values", is_text, least=0)),
+    **dict.fromkeys(
+        ("body_part", "largest_only", "fill_holes"), make_list_rule("text values", is_text, least=0)
+    ),
     "classes": Rule(  # what is in it is judged by `check_classes`
         "a dictionary of class names and lists of whole numbers, such as {'liver': [1, 2]}",
         lambda value: isinstance(value, Mapping),
@@ -186,6 +190,13 @@ RULES: Mapping[str, Rule] = {
     "organ_ml": Rule(
         "a dictionary of class names and lists of two numbers, the lower first",
         lambda value: isinstance(value, Mapping) and all(map(_ORDERED.holds, value.values())),
+    ),
+    "smallest_part": Rule(
+        "a dictionary of class names and numbers of 0 or more",
+        lambda value: (
+            isinstance(value, Mapping)
+            and all(is_finite_number(size) and size >= 0 for size in value.values())
+        ),
     ),
     "modality": make_word_rule("CT", "MR", "picture"),
     "spatial_padding": make_word_rule("zeros", "border", "reflection"),

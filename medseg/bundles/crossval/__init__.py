@@ -1,0 +1,1 @@
+"""Cross-validation: each fold is trained and scored, and what all say together is used."""

@@ -1,0 +1,95 @@
+"""Crossval verb: train and score each fold of a bundle, and put the results together."""
+
+import sys
+from contextlib import nullcontext, redirect_stdout
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from medseg.cli.errors import one_line_errors
+from medseg.cli.output import Json, say, say_error_as_json, say_json
+from medseg.cli.paths import PathOption
+from medseg.cli.workflow_verbs import Bundle
+
+if TYPE_CHECKING:
+    from medseg.bundles.crossval.crossval import CrossValidation
+
+
+def crossval(
+    context: typer.Context,
+    bundle: Bundle = Path("liver"),
+    out: Annotated[
+        Path | None,
+        PathOption("--out", "-o", help="Folder of the folds. [default: runs/<name>/crossval]"),
+    ] = None,
+    only: Annotated[
+        list[int] | None,
+        typer.Option(help="A fold to do here, once for each; others on other machines."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Train each fold of a bundle, score it on the cases it has not seen, and use the results.
+
+    Run it again to go on where it was. [cyan]--key value[/] overrides any key of the training. It
+    keeps the predictions, chooses for a bundle of medseg new which parts of a mask are kept, and
+    shows the cases whose labels look wrong.
+
+    Example: [cyan]medseg crossval -b kidney[/]
+    """
+    with one_line_errors("run it again: it goes on where it was", also=say_error_as_json(json)):
+        from medseg.bundles.catalogue.locate import locate
+        from medseg.bundles.crossval.crossval import crossval as run
+
+        root = locate(bundle)
+        with redirect_stdout(sys.stderr) if json else nullcontext():
+            found = run(root, out=out, only=tuple(only or ()), arguments=context.args)
+        if json:
+            say_json(_describe(found))
+        else:
+            _print(found)
+
+
+def _describe(found: "CrossValidation") -> dict[str, object]:
+    return {
+        "folder": str(found.folder.absolute()),
+        "waiting": list(found.waiting),
+        "classes": found.summary,
+        "part_rules": [asdict(rule) for rule in found.rules],
+        "keys": found.keys,
+        "kept_in_bundle": found.is_kept,
+    }
+
+
+def _print(found: "CrossValidation") -> None:
+    if found.waiting:
+        numbers = ", ".join(map(str, found.waiting))
+        say(f"folds {numbers} of {found.folder} are not done yet: run crossval for them")
+        return
+    table = Table("class", "score", "mean", "95 % interval", "median", "cases", box=None)
+    for label, scores in found.summary.items():
+        for name, score in scores.items():
+            if score["mean"] is not None and not name.startswith(("true_", "predicted_")):
+                interval = f"{score['low']:.3f} to {score['high']:.3f}"
+                shown = f"{score['mean']:.3f}", interval, f"{score['median']:.3f}"
+                table.add_row(*map(escape, (label, name, *shown)), str(score["n"]))
+    Console().print(table)
+    for rule in found.rules:
+        size = "" if rule.value is None else f" from {rule.value:g} on"
+        say(
+            f"{rule.key}: {rule.label}{size}: mean Dice {rule.gain:+.4f}, better in {rule.better} "
+            f"cases, worse in {rule.worse}"
+        )
+    if not found.rules:
+        say("no cleaning of parts helps: masks stay as the network makes them")
+    elif found.is_kept:
+        say("the bundle cleans its masks so from now on, see its task.json")
+    else:
+        words = " ".join(f'--{key} "{value}"' for key, value in (found.keys or {}).items() if value)
+        say(f"to clean masks so, pass {words}")
+    table_file, page = found.folder / "metrics.csv", found.folder / "suspects.html"
+    say(f"scores: {table_file}; labels to look at: {page}")

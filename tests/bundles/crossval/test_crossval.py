@@ -1,0 +1,87 @@
+"""Tests of medseg.bundles.crossval.crossval: the results of all folds are put together."""
+
+import csv
+import json
+
+import pytest
+from planning.test_plan_folder import data as data  # a fixture
+
+from medseg.bundles.crossval import crossval as module
+from medseg.bundles.crossval.crossval import crossval
+from medseg.bundles.crossval.pool import write_table
+from medseg.bundles.own.write_bundle import write_bundle
+from medseg.planning.plan_folder import plan_folder
+
+
+@pytest.fixture
+def bundle(data, tmp_path):
+    planned = plan_folder("kidney", data)
+    planned.write_datalist()
+    return write_bundle(tmp_path / "bundles" / "kidney", planned.task)
+
+
+@pytest.fixture
+def done(monkeypatch):
+    """Folds that are scored at once: 4 cases each, of which the largest part alone is better."""
+    seen = []
+
+    def run_fold(bundle, fold, *, arguments):
+        seen.append((fold.number, list(arguments)))
+        cases = [f"c{fold.number}{n}" for n in range(4)]
+        scored = [{"case": c, "class": "kidney", "dice": 0.8 + 0.01 * fold.number} for c in cases]
+        scored[0]["dice"] -= 0.3 * (fold.number == 2)
+        rules = [
+            {"case": c, "class": "kidney", "keep": keep, "fill": fill, "dice": dice}
+            for c in cases
+            for keep, fill, dice in (("all", 0, 0.8), ("largest", 0, 0.85), ("all", 1, 0.8))
+        ]
+        write_table(fold.scores / "metrics.csv", scored)
+        write_table(fold.scores / "part_rules.csv", rules)
+        (fold.scores / "scored.json").write_text("[]")
+
+    monkeypatch.setattr(module, "run_fold", run_fold)
+    return seen
+
+
+def test_the_scores_of_all_folds_are_one_table_and_the_rules_are_kept(bundle, done):
+    found = crossval(bundle, arguments=["--learning_rate=0.01"])
+    assert done == [(number, ["--learning_rate=0.01"]) for number in range(5)]
+    assert found.folder.as_posix() == "runs/kidney/crossval"
+    assert found.summary["kidney"]["dice"]["n"] == 20
+    with (found.folder / "metrics.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 20
+    assert found.suspects[0].case == "c20"
+    assert "c20" in (found.folder / "suspects.html").read_text()
+    assert found.keys == {"largest_only": ["kidney"], "fill_holes": [], "smallest_part": {}}
+    assert found.is_kept
+    task = json.loads((bundle / "task.json").read_text())
+    assert task["largest_only"] == ["kidney"]
+    config = json.loads((bundle / "configs" / "inference.json").read_text())
+    assert config["largest_only"] == ["kidney"]
+
+
+def test_folds_may_be_done_one_by_one(bundle, done):
+    assert crossval(bundle, only=[1, 4]).waiting == [0, 2, 3]
+    assert not (bundle.parent.parent / "runs" / "kidney" / "crossval" / "metrics.csv").exists()
+    assert crossval(bundle, only=[0, 2, 3]).summary["kidney"]["dice"]["n"] == 20
+
+
+def test_fewer_folds_can_be_asked_for(bundle, done):
+    assert crossval(bundle, arguments=["--folds", "2"]).summary["kidney"]["dice"]["n"] == 8
+
+
+def test_a_fold_that_is_not_there_is_refused(bundle, done):
+    with pytest.raises(ValueError, match="there is no fold 7: kidney has the folds 0 to 4"):
+        crossval(bundle, only=[7])
+    assert not done
+
+
+@pytest.mark.parametrize("key", ["fold=1", "output_dir=x", "resume=True"])
+def test_what_crossval_sets_itself_is_refused(bundle, done, key):
+    with pytest.raises(ValueError, match="is set for each fold by crossval itself: leave it out"):
+        crossval(bundle, arguments=[f"--{key}"])
+
+
+def test_a_bundle_without_a_task_file_is_left_as_it_is(bundle, done):
+    (bundle / "task.json").unlink()
+    assert not crossval(bundle).is_kept

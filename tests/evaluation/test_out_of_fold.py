@@ -1,0 +1,48 @@
+"""Tests of medseg.evaluation.out_of_fold: what is kept of each case."""
+
+import csv
+
+import nibabel as nib
+import numpy as np
+from evaluation.scored import AFFINE, block, item, make_evaluator
+from PIL import Image
+
+from medseg.evaluation import OutOfFold
+from medseg.evaluation.out_of_fold import RULES_FILE
+from medseg.metrics import CaseMetrics
+
+
+def evaluate(tmp_path, cases, *, enabled=True):
+    scores = CaseMetrics(tmp_path, classes=["liver"])
+    kept = OutOfFold(scores, output_dir=tmp_path, enabled=enabled)
+    make_evaluator(cases, [scores, kept]).run()
+
+
+def read_rows(tmp_path):
+    with (tmp_path / RULES_FILE).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_mask_a_picture_and_the_rules_are_kept(tmp_path):
+    evaluate(tmp_path, [item("a", block(6), block(5)), item("b/1", block(5), block(5))])
+    mask = nib.load(tmp_path / "masks" / "a.nii.gz")
+    np.testing.assert_array_equal(np.asarray(mask.dataobj), block(6))
+    np.testing.assert_array_equal(mask.affine, AFFINE)
+    assert Image.open(tmp_path / "pictures" / "b_1.png").format == "PNG"
+    as_it_is = [r for r in read_rows(tmp_path) if (r["keep"], r["fill"]) == ("all", "0")]
+    assert [(r["case"], r["class"], float(r["dice"])) for r in as_it_is] == [
+        ("a", "liver", 0.9),
+        ("b/1", "liver", 1.0),
+    ]
+
+
+def test_of_a_picture_the_mask_is_a_picture(tmp_path):
+    mask = block(5)[..., 2]
+    evaluate(tmp_path, [item("a", mask, mask)])
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "masks" / "a.png")), mask)
+
+
+def test_nothing_is_kept_unless_it_is_asked_for(tmp_path):
+    evaluate(tmp_path, [item("a", block(6), block(5))], enabled=False)
+    assert not (tmp_path / "masks").exists()
+    assert not (tmp_path / RULES_FILE).exists()
