@@ -96,6 +96,17 @@ MANY_VOXELS = 2**15
 """In so many voxels there are more than `FEW_VALUES`."""
 
 
+OFFSET = 1024
+"""What is often added to Hounsfield units, so that no stored value is negative."""
+
+LEAST_SHIFTED_TISSUE = 0.7
+"""Of what is no air or lung, the share of soft tissue where `OFFSET` was added: 0.8 and more in
+scans. In magnetic resonance, values are spread."""
+
+LUNG_BELOW_HU = -600
+_HINT_OFFSET = f"they are like those of a CT to which {OFFSET} was added: subtract {OFFSET}"
+
+
 def explain_not_hounsfield(array: np.ndarray) -> str | None:
     """Say why values cannot be Hounsfield units; None where they can.
 
@@ -108,7 +119,8 @@ def explain_not_hounsfield(array: np.ndarray) -> str | None:
         return None
     span = f"its values go from {least:g} to {most:g}"
     if np.mean(values < FAT_HU) < LEAST_FAT_AND_AIR:
-        return f"{span} and almost none is below {FAT_HU}, where air and fat are"
+        hint = f" ({_HINT_OFFSET})" if _is_shifted(values) else ""
+        return f"{span} and almost none is below {FAT_HU}, where air and fat are{hint}"
     if np.mean((values > TISSUE_HU[0]) & (values < TISSUE_HU[1])) < LEAST_TISSUE:
         low, high = TISSUE_HU
         return f"{span} and almost none is from {low} to {high}, where soft tissue is"
@@ -167,6 +179,16 @@ def is_scan_in_hounsfield(array: np.ndarray) -> bool:
     air = np.mean((values > AIR_HU[0]) & (values < AIR_HU[1]))
     tissue = np.mean((values > TISSUE_HU[0]) & (values < TISSUE_HU[1]))
     return bool(air >= LEAST_AIR and tissue >= 10 * LEAST_TISSUE)
+
+
+def _is_shifted(values: np.ndarray) -> bool:
+    """Whether values are those of a CT with air and soft tissue, to which `OFFSET` was added."""
+    moved = values.astype(np.float64) - OFFSET
+    body = moved[moved > LUNG_BELOW_HU]
+    if not body.size or not is_scan_in_hounsfield(moved[None]):
+        return False
+    low, high = -150, TISSUE_HU[1]  # with fat
+    return bool(np.mean((body > low) & (body < high)) > LEAST_SHIFTED_TISSUE)
 
 
 def _explain_inverted(values: np.ndarray) -> str | None:

@@ -41,7 +41,8 @@ def test_failed_cases_are_another_status_than_bad_arguments(here, monkeypatch):
     monkeypatch.setattr(scripts, "run", lambda **arguments: run_cases(evaluator, dataset))
     ended = run_medseg("segment", "docs", "-o", "masks", "--weights", "any.pt")
     assert ended.exit_code == app.SOME_FAILED
-    assert ended.stderr.splitlines()[-1] == "error: 1 of 1 case failed (ct_1): the reason is above"
+    assert ended.stderr.splitlines()[-1] == "error: case ct_1 failed: KeyError: 'image'"
+    assert ended.stderr.count("ct_1") == 1
 
 
 def test_what_is_interrupted_is_said_below_the_line_of_a_progress_bar(capsys):

@@ -90,7 +90,7 @@ def test_the_literal_command_shows_plain_lines_and_keeps_log_table_and_curves(tr
     with (trained / "said.txt").open(newline="") as file:
         said = file.read()
     assert "\r" not in said
-    assert re.findall(r" INFO medseg\.engines\.progress: epoch (\d)/8: ", said) == [*"12345678"]
+    assert re.findall(r" INFO: epoch (\d)/8: ", said) == [*"12345678"]
     assert re.search(
         r"cases: 6 training, 2 validation, 1 test; batches: \d+ in an epoch; folder: runs/liver/",
         said,

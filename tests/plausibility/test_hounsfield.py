@@ -201,3 +201,16 @@ def test_no_real_magnetic_resonance_is_hounsfield(data_root):
         array = load(path)[0][None]
         assert explain_not_hounsfield(array)
         assert not is_scan_in_hounsfield(array)
+
+
+def test_where_1024_was_added_the_refusal_says_to_subtract_it():
+    scan = make_scan()
+    assert explain_not_hounsfield(scan) is None
+    assert explain_not_hounsfield(scan + 1024).endswith("subtract 1024)")
+
+
+def test_magnetic_resonance_has_no_hint_to_subtract_anything():
+    values = np.random.default_rng(0).gamma(2, 400, (1, 40, 40, 40)).round()
+    why = explain_not_hounsfield(values)
+    assert why is not None
+    assert "subtract" not in why

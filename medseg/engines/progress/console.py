@@ -1,4 +1,4 @@
-"""Console: the log on the standard error; on a terminal it has neither time nor module."""
+"""Console: the log on the standard error, without modules; on a terminal it has no time either."""
 
 import logging
 import sys
@@ -7,6 +7,9 @@ from medseg.base.console_streams import is_on_terminal
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 """The format of the `logging.conf` of every bundle, and of run.log."""
+
+_SHOWN = "%(asctime)s %(levelname)s: %(message)s"
+"""The same without the module, which says nothing to a user."""
 
 _LEVELS = {"ignite": logging.CRITICAL, "monai.data.nvimgcodec_pydicom_plugin": logging.ERROR}
 """Levels for loggers of other packages whose messages nobody needs, as in each `logging.conf`."""
@@ -40,15 +43,14 @@ def log_to_console() -> None:
         logging.getLogger(name).setLevel(level)
 
 
-def log_plainly_on_terminal() -> None:
-    """Log to a terminal without time and module, so that all lines there have one style.
+def log_plainly() -> None:
+    """Log to the standard error without modules, and to a terminal without time, in one style.
 
     A format that the user chose by another `logging.conf` stays. Call it again for new handlers.
     """
-    if not is_on_terminal():
-        return
     for handler in logging.root.handlers:
         formatter = getattr(handler.formatter, "inner", handler.formatter)
         is_ours = formatter is not None and formatter._fmt == FORMAT
         if is_ours and isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr:
-            handler.setFormatter(PlainFormatter())
+            plain = PlainFormatter() if is_on_terminal() else logging.Formatter(_SHOWN)
+            handler.setFormatter(plain)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from medseg.base.text import log_printable_text
-from medseg.engines.progress.console import FORMAT, log_plainly_on_terminal, log_to_console
+from medseg.engines.progress.console import FORMAT, log_plainly, log_to_console
 
 RUN_LOG = "run.log"
 _LONGEST = 1000  # lines that are kept before a training begins
@@ -42,7 +42,7 @@ def keep_log(*, console: bool = False) -> None:
             _join(logging.getLogger(name))
     if not any(isinstance(handler, (_Kept, _File)) for handler in logging.root.handlers):
         logging.root.addHandler(_kept)
-    log_plainly_on_terminal()
+    log_plainly()
     log_printable_text()
 
 

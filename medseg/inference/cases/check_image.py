@@ -97,8 +97,9 @@ class CheckImaged(MapTransform):
     Args:
         keys: image as read, (C, *spatial).
         modality: of the images of training: "CT" in Hounsfield units, "MR" or "picture".
-        body_part: of the images of training, in DICOM's terms for BodyPartExamined; empty where
-            nothing is known. "ABDOMEN" also asks for slices without lung.
+        body_part: of the images of training, in DICOM's terms for BodyPartExamined, of which
+            messages name the first; empty where nothing is known. "ABDOMEN" also asks for slices
+            without lung.
         weights: beside them lie the ranges of what they were trained on, if anything does; see
             `medseg.plausibility.read_trained_on`.
         fit: what brings an image to the size of the training before the two are compared, where
@@ -208,8 +209,7 @@ class CheckImaged(MapTransform):
         if part and self.body_part and part not in self.body_part:
             is_far = are_far_apart(part, self.body_part)
             (found.refusals if is_far else found.warnings).append(
-                f"the DICOM header says {part}, the network was trained on "
-                f"{' or '.join(self.body_part)}"
+                f"the DICOM header says {part}, the network was trained on {self._main_part}"
             )
 
     def _compare_values(self, values: np.ndarray, found: Findings) -> None:
@@ -294,9 +294,14 @@ class CheckImaged(MapTransform):
         else:
             found.warnings.append(f"{what}: the network was trained on the abdomen")
 
+    @property
+    def _main_part(self) -> str:
+        """The body part of the training in words; the others are terms that include it."""
+        return f"the {self.body_part[0].lower()}"
+
     def _describe_kind(self) -> str:
         """What the network was trained on: modality, body part and the name of the data."""
-        of = f" of {' or '.join(self.body_part)}" if self.body_part else ""
+        of = f" of {self._main_part}" if self.body_part else ""
         trained = self._trained_on[0]
         name = trained.about.get("name") if trained is not None else None
         says = f"; `medseg bundles info {shlex.quote(str(name))}` says of what" if name else ""

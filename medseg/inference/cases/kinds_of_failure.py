@@ -13,9 +13,19 @@ _NUMBER = re.compile(r"(?<![\w./-])-?\d+(\.\d+)?(?!\w|\.\w)")
 
 
 class KindsOfFailure:
-    """Logs why cases failed: the first of each kind of reason, and at the end how many more."""
+    """Logs why cases failed: the first of each kind of reason, and at the end how many more.
 
-    def __init__(self) -> None:
+    Args:
+        total: number of cases of the run. Of a single one nothing is logged, since the error of the
+            run says why it failed.
+
+    Attributes:
+        shown: case name -> reason, with the page that helps.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.shown: dict[str, str] = {}
         self._cases: dict[str, list[str]] = {}
 
     def log(self, case: str, error: BaseException) -> str:
@@ -23,7 +33,8 @@ class KindsOfFailure:
         reason, shown = describe_failure(error)
         alike = self._cases.setdefault(_find_kind(reason), [])
         alike.append(case)
-        if len(alike) == 1 or show_traceback():
+        self.shown[case] = shown
+        if (len(alike) == 1 and self.total > 1) or show_traceback():
             logger.error("case %s failed: %s", case, shown, exc_info=show_traceback() and error)
         return reason
 

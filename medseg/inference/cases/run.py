@@ -39,7 +39,8 @@ logger = logging.getLogger(__name__)
 class CasesFailedError(RuntimeError):
     """Some cases of a run failed; the others are done and their outputs are on disk.
 
-    The message counts them and does not repeat the reasons, each of which was logged.
+    The message counts them and does not repeat the reasons, each of which was logged; of a run of a
+    single case it is the reason.
 
     Attributes:
         failures: case name -> reason.
@@ -51,7 +52,12 @@ class CasesFailedError(RuntimeError):
     exit_status = 1
 
     def __init__(
-        self, failures: dict[str, str], total: int, *, remain: Sequence[str] | None = None
+        self,
+        failures: dict[str, str],
+        total: int,
+        *,
+        remain: Sequence[str] | None = None,
+        shown: Mapping[str, str] | None = None,
     ) -> None:
         self.failures = failures
         self.total = total
@@ -60,8 +66,11 @@ class CasesFailedError(RuntimeError):
         if remain is not None:
             there = f"{count_noun(len(remain), 'case')}{' (' * bool(remain)}{shorten_list(remain)}"
             see += f"; the outputs of {there}{')' * bool(remain)} remain"
+        only = next(iter(failures)) if total == 1 else ""
         super().__init__(
-            f"{len(failures)} of {count_noun(total, 'case')} failed "
+            f"case {only} failed: {shown[only]}"
+            if shown and only in shown
+            else f"{len(failures)} of {count_noun(total, 'case')} failed "
             f"({shorten_list(list(failures))}): {see}"
         )
 
@@ -104,7 +113,7 @@ def run_cases(
     """
     cases: Sequence[dict[str, Any]] = dataset.data  # type: ignore[attr-defined]
     failures: dict[str, str] = {}
-    kinds = KindsOfFailure()
+    kinds = KindsOfFailure(len(cases))
     left_out: dict[str, str] = {}
     made: dict[str, list[Path]] = {}
     reader = ReadAhead(dataset, len(cases))
@@ -136,7 +145,8 @@ def run_cases(
                 if on_failure is not None:
                     on_failure(case["case"], failures[case["case"]])
     _check_outputs(watch, made, failures, total=len(cases))
-    return _count_or_raise(failures if made else failures | left_out, len(cases)) - len(left_out)
+    counted = failures if made else failures | left_out
+    return _count_or_raise(counted, len(cases), kinds.shown) - len(left_out)
 
 
 def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
@@ -155,7 +165,7 @@ def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
     """
     cases: Sequence[dict[str, Any]] = dataset.data  # type: ignore[attr-defined]
     failures: dict[str, str] = {}
-    with closing(KindsOfFailure()) as kinds:
+    with closing(KindsOfFailure(len(cases))) as kinds:
         for index, case in enumerate(cases):
             name = case["case"]
             try:
@@ -169,7 +179,7 @@ def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
             else:
                 logger.info("case %s: %s", name, plan)
                 report_case(PLANNED, name, plan=None if plan is None else plan.describe())
-    return _count_or_raise(failures, len(cases))
+    return _count_or_raise(failures, len(cases), kinds.shown)
 
 
 def _run_case(
@@ -273,8 +283,8 @@ def _check_outputs(
         watch.check()
 
 
-def _count_or_raise(failures: dict[str, str], total: int) -> int:
+def _count_or_raise(failures: dict[str, str], total: int, shown: Mapping[str, str]) -> int:
     """The number of cases; raises if any failed."""
     if failures:
-        raise CasesFailedError(failures, total)
+        raise CasesFailedError(failures, total, shown=shown)
     return total

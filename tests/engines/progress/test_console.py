@@ -14,7 +14,7 @@ import pytest
 from engines.progress.terminal import Terminal
 
 from medseg.base.text import log_printable_text
-from medseg.engines.progress.console import _LEVELS, FORMAT, log_plainly_on_terminal, log_to_console
+from medseg.engines.progress.console import _LEVELS, FORMAT, log_plainly, log_to_console
 
 CONFIG = Path(__file__).resolve().parents[3] / "bundles/layers/logging.conf"
 RUN = (
@@ -30,7 +30,7 @@ def log_to(stream, form=FORMAT):
         logging.root.handlers[-1].setFormatter(logging.Formatter(form))
         logging.root.setLevel(logging.INFO)
         log_printable_text()
-        log_plainly_on_terminal()
+        log_plainly()
         log_printable_text()
         logging.info("12 slices")
         logging.warning("it is %s", "odd")
@@ -48,9 +48,9 @@ def test_a_format_of_the_user_stays(monkeypatch):
     assert log_to(Terminal(), "mine: %(message)s")[0] == "mine: 12 slices"
 
 
-def test_elsewhere_each_line_has_time_level_and_module():
+def test_elsewhere_each_line_has_time_and_level_and_no_module():
     assert [line.split(maxsplit=2)[2] for line in log_to(io.StringIO())] == [
-        *("INFO root: 12 slices", "WARNING root: it is odd", "ERROR root: gone"),
+        *("INFO: 12 slices", "WARNING: it is odd", "ERROR: gone"),
     ]
 
 

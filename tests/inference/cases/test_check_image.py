@@ -84,7 +84,7 @@ def test_a_body_part_next_to_it_is_a_warning_that_is_kept_with_the_image(caplog)
     header = {"modality": "CT", "body_part": "Chest"}
     found = checked(make_scan(), header=header, body_part=["ABDOMEN", "LIVER"])
     assert read_notes(found) == [
-        "the DICOM header says CHEST, the network was trained on ABDOMEN or LIVER"
+        "the DICOM header says CHEST, the network was trained on the abdomen"
     ]
     assert [r.levelno for r in caplog.records] == [logging.WARNING]
     assert "case a: the DICOM header says CHEST" in caplog.text
@@ -184,7 +184,7 @@ def test_the_remedy_names_the_body_part_and_the_data_of_the_training(tmp_path):
     options = {"body_part": ["BRAIN", "HEAD"], "weights": tmp_path / "model.pt"}
     with pytest.raises(
         ValueError,
-        match=r"\(an MR of BRAIN or HEAD; `medseg bundles info hippocampus` says of what\), or",
+        match=r"\(an MR of the brain; `medseg bundles info hippocampus` says of what\), or",
     ):
         checked(mask(), "MR", **options)
 

@@ -8,7 +8,7 @@ from medseg.inference.cases.kinds_of_failure import KindsOfFailure, _find_kind, 
 
 
 def test_cases_that_differ_in_numbers_alone_are_of_one_kind(caplog):
-    with closing(KindsOfFailure()) as kinds:
+    with closing(KindsOfFailure(9)) as kinds:
         for case, size in (("a", 3), ("b", 4)):
             kinds.log(case, RuntimeError(f"it has {size} slices"))
         kinds.log("c", RuntimeError("it is empty"))

@@ -126,6 +126,12 @@ def test_of_a_case_that_fails_no_file_appears_and_the_earlier_ones_stay(tmp_path
     assert there == {**done, "c7_seg.dcm": "earlier"}
 
 
+def test_the_reason_of_a_single_case_is_said_once_by_the_error_of_the_run(caplog):
+    with pytest.raises(CasesFailedError, match=r"^case c13 failed: ZeroDivisionError: thirteen$"):
+        run_cases(evaluator(done=[]), dataset([13]))
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
 @pytest.fixture
 def reports():
     """What a program learns of the cases."""
