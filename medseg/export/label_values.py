@@ -22,6 +22,25 @@ def check_shape(mask: NDArray, geometry: Geometry) -> None:
         )
 
 
+def check_probabilities(values: NDArray, quantity: str) -> None:
+    """Refuse numbers that are no probability, or another quantity of 0 to 1.
+
+    Raises:
+        ValueError: some are not finite, or below 0 or above 1.
+    """
+    if not np.isfinite(values).all():
+        count = int(values.size - np.isfinite(values).sum())
+        raise ValueError(
+            f"a {quantity} goes from 0 to 1, and {count} of {values.size} values are infinite or "
+            "no number: set them to 0, or look for the fault in what computed them"
+        )
+    if values.min() < 0 or values.max() > 1:
+        raise ValueError(
+            f"a {quantity} goes from 0 to 1, and the values from {values.min():g} to "
+            f"{values.max():g}: scale them"
+        )
+
+
 def check_upright(geometry: Geometry) -> None:
     """Refuse a grid for which DICOM has no place.
 

@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.sr.codedict import codes
 
+from medseg.base.arguments import check_choice
 from medseg.base.files import whole
+from medseg.export.given import check_kinds, take_numbers, take_source
+from medseg.export.label_values import check_probabilities
 from medseg.export.mask_place import check_place, find_high
 from medseg.export.new_object import describe_object, hush_highdicom
 from medseg.export.segmentation import place_in_patient
 from medseg.export.segments import Algorithm
-from medseg.export.source_images import SourceImages, describe_source
+from medseg.export.source_images import SourceImages
 from medseg.export.texts import make_long_string
 from medseg.export.uids import make_uid
 from medseg.geometry import Geometry
@@ -62,8 +65,10 @@ def write_parametric_map(
         What was missing or not allowed in the headers of the source, see `describe_source`.
 
     Raises:
-        ValueError: the values have another shape than the geometry, or some are not finite numbers
-            of 0 to 1, or the grid is sheared, or puts most of the map outside the images.
+        TypeError: an argument of another kind, such as a path for the source.
+        ValueError: an unknown quantity; the values have another shape than the geometry, or some
+            are not finite numbers of 0 to 1, or the grid is sheared, or puts most of the map
+            outside the images.
         IngestError: the source was refused, or cannot be read any more.
 
     Source: DICOM PS3.3 section A.75.
@@ -72,17 +77,16 @@ def write_parametric_map(
         >>> write_parametric_map(probability, "map.dcm", source=series, geometry=series.geometry,
         ...                      algorithm=Algorithm("liver", "1.0"))  # doctest: +SKIP
     """
+    check_choice("quantity", quantity, tuple(_MEANINGS))
+    check_kinds(geometry=geometry, algorithm=algorithm)
+    values = take_numbers(values, "values")
     if values.shape != geometry.shape:
         raise ValueError(
             f"the values have the shape {values.shape} and their grid {geometry.shape}: give the "
             "geometry of the values"
         )
-    if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
-        raise ValueError(
-            f"a {quantity} goes from 0 to 1, and the values from {values.min():g} to "
-            f"{values.max():g}: scale them"
-        )
-    images = describe_source(source) if isinstance(source, Series) else source
+    check_probabilities(values, quantity)
+    images = take_source(source)
     check_place(find_high(values), geometry, images)
     stored = np.ascontiguousarray(values.transpose(2, 1, 0), dtype=np.float32)
     label, explanation, highest = _MEANINGS[quantity]

@@ -21,6 +21,7 @@ from scipy import ndimage
 
 from medseg.base.files import whole
 from medseg.export.contours import trace_outlines
+from medseg.export.given import check_kinds, take_numbers, take_source
 from medseg.export.image_planes import find_images, refer_to
 from medseg.export.label_values import check_label_values, check_upright
 from medseg.export.mask_place import check_place
@@ -30,7 +31,7 @@ from medseg.export.segments import (
     find_codes_of,
     find_software_version,
 )
-from medseg.export.source_images import PATIENT_AND_STUDY, SourceImages, describe_source
+from medseg.export.source_images import PATIENT_AND_STUDY, SourceImages
 from medseg.export.texts import make_long_string, make_short_string
 from medseg.export.uids import make_uid
 from medseg.geometry import Geometry
@@ -79,6 +80,7 @@ def write_rtstruct(
         What was missing or not allowed in the headers of the source, see `describe_source`.
 
     Raises:
+        TypeError: an argument of another kind, such as a path for the source.
         ValueError: the mask has another shape than the geometry, or a value without a label, or the
             grid is sheared, or puts most of the mask outside the images.
         IngestError: the source was refused, or cannot be read any more.
@@ -90,9 +92,10 @@ def write_rtstruct(
         ...                labels=make_table(["liver"]),
         ...                algorithm=Algorithm("liver", "1.0"))  # doctest: +SKIP
     """
+    check_kinds(geometry=geometry, labels=labels, algorithm=algorithm)
     check_upright(geometry)
-    values = check_label_values(mask, geometry, labels)
-    images = describe_source(source) if isinstance(source, Series) else source
+    values = check_label_values(take_numbers(mask, "mask"), geometry, labels)
+    images = take_source(source)
     check_place(values, geometry, images)
     identity = make_uid(
         *("rtstruct", images.first.SeriesInstanceUID, images.first.SOPInstanceUID),

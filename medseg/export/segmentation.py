@@ -12,12 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
+from medseg.base.arguments import check_choice
 from medseg.base.files import whole
-from medseg.export.label_values import check_label_values, check_shape, check_upright
+from medseg.export.given import check_kinds, take_numbers, take_source
+from medseg.export.label_values import (
+    check_label_values,
+    check_probabilities,
+    check_shape,
+    check_upright,
+)
 from medseg.export.mask_place import check_place, find_high
 from medseg.export.new_object import describe_object, hush_highdicom
 from medseg.export.segments import Algorithm, describe_segments
-from medseg.export.source_images import SourceImages, describe_source
+from medseg.export.source_images import SourceImages
 from medseg.export.texts import make_long_string
 from medseg.export.uids import make_uid
 from medseg.geometry import Geometry
@@ -74,8 +81,10 @@ def write_seg(
         What was missing or not allowed in the headers of the source, see `describe_source`.
 
     Raises:
-        ValueError: the mask has another shape than the geometry, or a value without a label, or the
-            grid is sheared, or puts most of the mask outside the images.
+        TypeError: an argument of another kind, such as a path for the source.
+        ValueError: an unknown type, or probabilities that are none; the mask has another shape
+            than the geometry, or a value without a label, or the grid is sheared, or puts most of
+            the mask outside the images.
         IngestError: the source was refused, or cannot be read any more.
 
     Source: DICOM PS3.3 section A.51.
@@ -85,7 +94,9 @@ def write_seg(
         ...           labels=make_table(["liver"]),
         ...           algorithm=Algorithm("liver", "1.0"))  # doctest: +SKIP
     """
-    images = describe_source(source) if isinstance(source, Series) else source
+    check_choice("segmentation_type", segmentation_type, tuple(SYNTAXES))
+    check_kinds(geometry=geometry, labels=labels, algorithm=algorithm)
+    images, mask = take_source(source), take_numbers(mask, "mask")
     stacked = _stack(mask, geometry, labels, segmentation_type)
     check_place(mask if mask.ndim == 3 else find_high(mask), geometry, images)
     identity = make_uid(
@@ -133,6 +144,7 @@ def _stack(
                 f"a mask of shape {mask.shape} for {len(labels.foreground)} labels and "
                 f"{kind}: give label values (I, J, K), or FRACTIONAL one probability for each label"
             )
+        check_probabilities(mask, "probability")
         return np.moveaxis(mask, 0, -1).transpose(2, 1, 0, 3).astype(np.float32)
     return check_label_values(mask, geometry, labels).transpose(2, 1, 0)
 

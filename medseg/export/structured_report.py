@@ -15,9 +15,10 @@ from pydicom.sr.coding import Code
 
 from medseg.base.files import whole
 from medseg.base.together.collected import find_written
+from medseg.export.given import check_kinds, take_source
 from medseg.export.new_object import describe_object, hush_highdicom
 from medseg.export.segments import MANUFACTURER, PRIVATE_SCHEME, Algorithm, find_codes_of
-from medseg.export.source_images import SourceImages, describe_source
+from medseg.export.source_images import SourceImages
 from medseg.export.texts import make_long_string
 from medseg.export.uids import make_uid
 from medseg.ingest.dicom.series import Series
@@ -77,6 +78,7 @@ def write_sr(
         What was missing or not allowed in the headers of the source, see `describe_source`.
 
     Raises:
+        TypeError: an argument of another kind, such as a path for the source.
         IngestError: the source was refused, or cannot be read any more.
         OSError: the Segmentation cannot be read.
 
@@ -87,7 +89,8 @@ def write_sr(
         ...          labels=make_table(["liver"]), algorithm=Algorithm("liver", "1.0"),
         ...          unit="HU")  # doctest: +SKIP
     """
-    images = describe_source(source) if isinstance(source, Series) else source
+    check_kinds(labels=labels, algorithm=algorithm)
+    images = take_source(source)
     reference = pydicom.dcmread(find_written(segmentation), stop_before_pixels=True)
     identity = make_uid("sr", reference.SOPInstanceUID, repr([dict(s) for s in structures]))
     modality = str(images.first.Modality)
