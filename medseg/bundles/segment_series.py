@@ -50,7 +50,7 @@ class SegmentSeries:
         keys: of its `inference.json`, see `Segmenter`.
 
     Raises:
-        FileNotFoundError, ValueError: see `Segmenter`.
+        FileNotFoundError, ValueError: see `Segmenter`; also "sr" without measurements.
 
     Example:
         >>> segment = SegmentSeries("liver", outputs=["seg"])  # doctest: +SKIP
@@ -64,6 +64,11 @@ class SegmentSeries:
         self.outputs = tuple(outputs)
         self._kind: SegmentationType = "LABELMAP" if keys.get("seg") == "labelmap" else "BINARY"
         self._segmenter = Segmenter(bundle, **keys)
+        if "sr" in self.outputs and not self._segmenter.measures:
+            raise ValueError(
+                "the output sr holds measurements, and measure is False: set measure to True, or "
+                "leave sr out of the outputs"
+            )
         self.made_by = self._segmenter.made_by
 
     def __call__(self, folder: Path, out: Path) -> dict[str, Path]:

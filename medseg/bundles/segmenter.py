@@ -36,7 +36,8 @@ class Segmenter:
         bundle: its name, its folder, or a training run.
         series: of a DICOM study, "largest", or the number or the UID of one series; a short form of
             the keys `choose_series` and `series_uid`.
-        keys: of its `inference.json`, as on the command line, such as `level=3` or `force=True`.
+        keys: of its `inference.json`, as on the command line, such as `level=3`, `force=True` or
+            `measure=False`, which leaves the measurements out.
 
     Raises:
         FileNotFoundError: there is no such bundle, or it has no weights.
@@ -88,6 +89,7 @@ class Segmenter:
         if "choices" in config:
             check_settings(weights, self._get("choices"), force=self._get("other_settings"))
         load_weights(network, weights)
+        self.measures = checked.get("measure", True) is not False
         self._turn = Lock()
         self._reader, self._memory = self._get("reader"), self._get("in_memory")
         with _without_notices():
@@ -156,7 +158,9 @@ class Segmenter:
                 self.labels,
                 image=values,
                 confidence=read_expected_dice(output["image"]),
-            ),
+            )
+            if self.measures
+            else [],
             notes=tuple(read_notes(output["image"])),
             made_by=self.made_by,
         )

@@ -20,7 +20,8 @@ class Segmentation:
         mask: (I, J, K), uint8, the value of a label for each voxel of the image as it was given.
         geometry: its grid, that of the image.
         labels: what the values mean.
-        measurements: of each structure and lesion, see `medseg.report.measure_structures`.
+        measurements: of each structure and lesion, see `medseg.report.measure_structures`;
+            none where `measure=False` was passed.
         notes: what is doubtful about the image or the result; empty where nothing is.
         made_by: the bundle and its version.
     """

@@ -44,6 +44,11 @@ def test_each_object_is_of_the_series_and_has_its_mask(segment, folder, tmp_path
     assert segment.made_by == "hippocampus 0.1.0"
 
 
+def test_a_report_without_measurements_is_refused():
+    with pytest.raises(ValueError, match="sr holds measurements, and measure is False"):
+        SegmentSeries("hippocampus", outputs=("seg", "sr"), measure=False, **QUICK)
+
+
 def test_only_what_is_asked_for_is_written(folder, tmp_path):
     made = SegmentSeries("hippocampus", outputs=("seg",), seg="labelmap", **QUICK)(folder, tmp_path)
     assert list(made) == ["seg"]

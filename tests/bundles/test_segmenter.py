@@ -44,6 +44,13 @@ def test_a_path_gives_a_mask_on_its_grid_with_names_and_measurements(found, imag
     assert found.made_by == "hippocampus 0.1.0"
 
 
+def test_without_measure_nothing_is_measured(found, image, monkeypatch):
+    monkeypatch.setattr("medseg.report.measure_structures", None)
+    again = medseg.segment(image, bundle="hippocampus", measure=False, **QUICK)
+    assert again.measurements == []
+    np.testing.assert_array_equal(again.mask, found.mask)
+
+
 def test_images_of_other_libraries_give_the_same(found, image):
     array, geometry = load(image)
     for each in (nib.load(image), SimpleITK.ReadImage(str(image))):
