@@ -73,8 +73,8 @@ class VolumeReader(ImageReader):
         units: the unit of lengths of a volume file.
 
     Attributes:
-        left_out: of "all", the series that are not read, by the names of their cases, with the
-            reason; `medseg.inference.find_cases` fills it.
+        left_out: of "all", the series that are not read, by the names of their cases, with
+            `reason` and `series_uid`; `medseg.inference.find_cases` fills it.
 
     Raises:
         TypeError: `volume` is no whole number.
@@ -111,7 +111,7 @@ class VolumeReader(ImageReader):
             affine=affine,
             units=units,
         )
-        self.left_out: dict[str, str] = {}
+        self.left_out: dict[str, dict[str, str]] = {}
         self._series: dict[Path, tuple[Series, list[tuple[int, int]]]] = {}
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -18,14 +19,20 @@ from medseg.base.memory import measure_resident_peak
 from medseg.networks.device import find_device_name
 
 _PART_BYTES = 2**20
-_PACKAGES = ("torch", "monai", "numpy", "pytorch-ignite")
+_PACKAGES = (
+    *("torch", "monai", "numpy", "pytorch-ignite"),
+    *("pydicom", "highdicom", "SimpleITK"),
+)
 
 
-def describe_provenance(device: str | torch.device) -> dict[str, Any]:
+def describe_provenance(
+    device: str | torch.device, *, packages: Sequence[str] = ()
+) -> dict[str, Any]:
     """What a command runs with.
 
     Args:
         device: that computes.
+        packages: that it uses beside those that each command does.
 
     Returns:
         `command`, as it was typed; `commit` of medseg, where it runs from a checkout; `versions`;
@@ -39,7 +46,7 @@ def describe_provenance(device: str | torch.device) -> dict[str, Any]:
         "command": shlex.join(sys.argv),
         "commit": _find_commit(),
         "versions": {"medseg": medseg.__version__, "python": sys.version.split()[0]}
-        | {name: version(name) for name in _PACKAGES},
+        | {name: version(name) for name in (*_PACKAGES, *packages)},
         "device": find_device_name(torch.device(device)),
         "threads": torch.get_num_threads(),
     }

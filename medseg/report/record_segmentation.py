@@ -21,6 +21,8 @@ from torch.utils.data import Dataset
 from medseg.base.files import whole
 from medseg.inference.cases.report import DONE, FAILED, LEFT_OUT, REPORT, report_case
 from medseg.inference.cases.run import run_cases
+from medseg.inference.predictor.backends import list_packages
+from medseg.inference.predictor.predictor import PredictorInferer
 from medseg.report.provenance import (
     describe_provenance,
     format_now,
@@ -35,10 +37,10 @@ SCHEMA = "medseg-segmentation-1"
 class RecordSegmentation(logging.Handler):
     """Writes `segmentation_<time>.json` when a command that segments ends, however it ends.
 
-    It has the command, versions, commit, device, times and peak memory, the digests of weights and
-    settings, and for each case what `report_case` tells: its image, files, volumes, seconds,
-    warnings and the UID of its DICOM series, or the reason of its failure. Of a patient it holds
-    nothing, unless the names of files or folders do.
+    It has the command, versions, commit, device, the backend and precision that computed, times
+    and peak memory, the digests of weights and settings, and for each case what `report_case`
+    tells: its image, files, volumes, seconds, warnings and the UID of its DICOM series, or the
+    reason of its failure. Of a patient it holds nothing, unless the names of files or folders do.
 
     Args:
         output_dir: folder of the outputs.
@@ -49,6 +51,7 @@ class RecordSegmentation(logging.Handler):
         reader: of the images; the series of a study that it leaves out are recorded too.
 
     Attributes:
+        inferer: ran the network; `run_recorded` sets it.
         at_end: what is called after the file is written, such as the writing of an index.
 
     Example:
@@ -73,14 +76,15 @@ class RecordSegmentation(logging.Handler):
         self.about = {"bundle": made_by, "weights_sha256": hash_file(weights)}
         self.about["settings_sha256"] = _hash_settings(choices or {})
         self.device = device
+        self.inferer: object = None
         self.at_end: list[Callable[[], object]] = []
         self.cases: dict[str, dict[str, Any]] = {}
         self.started, self._begun = format_now(), time.monotonic()
 
     def __enter__(self) -> RecordSegmentation:
         logging.getLogger(report_case.__module__).addHandler(self)
-        for case, reason in getattr(self.reader, "left_out", {}).items():
-            report_case(LEFT_OUT, case, reason=reason)
+        for case, facts in getattr(self.reader, "left_out", {}).items():
+            report_case(LEFT_OUT, case, **facts)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -97,10 +101,12 @@ class RecordSegmentation(logging.Handler):
             self.cases[facts["case"]] = {"status": became, **facts}
 
     def _write(self) -> None:
+        computed = _describe_computation(self.inferer)
         made = {
             "schema": SCHEMA,
             **self.about,
-            **describe_provenance(self.device),
+            **describe_provenance(self.device, packages=list_packages(computed["backend"] or "")),
+            **computed,
             "started": self.started,
             "ended": format_now(),
             "seconds": round(time.monotonic() - self._begun, 1),
@@ -126,8 +132,18 @@ def run_recorded(
     claim: Callable[[str], AbstractContextManager[Any]] = nullcontext,
 ) -> int:
     """Segment each case, see `medseg.inference.run_cases`, and write the record at the end."""
+    record.inferer = evaluator.inferer
     with record:
         return run_cases(evaluator, dataset, claim=claim)
+
+
+def _describe_computation(inferer: object) -> dict[str, str | None]:
+    """By what the network ran, and in which type; None where it did not, or it is not known."""
+    predictor = inferer.last if isinstance(inferer, PredictorInferer) else None
+    if predictor is None:
+        return {"backend": None, "precision": None}
+    precision = str(predictor.precision).removeprefix("torch.")
+    return {"backend": predictor.backend, "precision": precision}
 
 
 def _hash_settings(choices: Mapping[str, Any]) -> str:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
+from monai.inferers import SimpleInferer
 
 from medseg.inference.cases.report import DONE, FAILED, PLANNED, report_case
+from medseg.inference.predictor.precision import find_fastest_precision
+from medseg.inference.predictor.predictor import PredictorInferer
 from medseg.ingest.reader import VolumeReader
-from medseg.report import RecordSegmentation
+from medseg.report import RecordSegmentation, provenance
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -46,7 +52,7 @@ def test_what_became_of_each_case_is_written_at_the_end(record, tmp_path):
 
 def test_series_that_the_reader_leaves_out_are_recorded_with_the_reason(record, tmp_path):
     reader = VolumeReader(choose="all")
-    reader.left_out["study_series-7"] = "it is an MR"
+    reader.left_out["study_series-7"] = {"reason": "it is an MR", "series_uid": "1.2.7"}
     with record(reader=reader):
         report_case(DONE, "study_series-2")
     (found,) = read(tmp_path)
@@ -54,6 +60,43 @@ def test_series_that_the_reader_leaves_out_are_recorded_with_the_reason(record, 
         *(("study_series-7", "left out"), ("study_series-2", "done")),
     ]
     assert found["cases"][0]["reason"] == "it is an MR"
+    assert found["cases"][0]["series_uid"] == "1.2.7"
+
+
+@pytest.mark.parametrize(
+    ("enabled", "precision"), [(False, "float32"), (True, str(find_fastest_precision(CPU))[6:])]
+)
+def test_backend_and_precision_that_computed_are_recorded(record, tmp_path, enabled, precision):
+    inferer = PredictorInferer(SimpleInferer(), "cpu", backend="eager", enabled=enabled)
+    inferer(torch.zeros(1, 1, 8, 8), torch.nn.Conv2d(1, 2, 3))
+    made = record()
+    made.inferer = inferer
+    with made:
+        report_case(DONE, "a")
+    (found,) = read(tmp_path)
+    assert (found["backend"], found["precision"]) == ("eager", precision)
+    assert {"pydicom", "highdicom", "SimpleITK"} <= set(found["versions"])
+    assert "openvino" not in found["versions"]
+
+
+def test_the_version_of_the_backend_is_recorded_where_it_computes(record, tmp_path, monkeypatch):
+    inferer = PredictorInferer(SimpleInferer(), "cpu", backend="eager")
+    inferer(torch.zeros(1, 1, 8, 8), torch.nn.Conv2d(1, 2, 3))
+    inferer.last.backend = "openvino"
+    versions = {"openvino": "2025.9"}
+    monkeypatch.setattr(provenance, "version", lambda name: versions.get(name, "1"))
+    made = record()
+    made.inferer = inferer
+    with made:
+        report_case(DONE, "a")
+    assert read(tmp_path)[0]["versions"]["openvino"] == "2025.9"
+
+
+def test_where_nothing_was_computed_the_backend_is_null(record, tmp_path):
+    with record():
+        report_case(FAILED, "b", reason="no image")
+    (found,) = read(tmp_path)
+    assert (found["backend"], found["precision"]) == (None, None)
 
 
 def test_it_is_written_also_where_the_command_is_interrupted(record, tmp_path):

@@ -32,6 +32,7 @@ from medseg.inference.cases.series_cases import ONE_OF
 from medseg.inference.outputs.notes import FACTS, FOUND
 from medseg.inference.tiles.memory_plan import Plan, find_device
 from medseg.inference.tiles.sweep import CancelledError
+from medseg.ingest.load import split_series_path
 
 logger = logging.getLogger(__name__)
 
@@ -137,10 +138,11 @@ def run_cases(
                 raise
             except Exception as error:  # whatever it is, it must not cost the other cases
                 if _is_series_of_other_kind(case, error):
-                    left_out[case["case"]] = _leave_out(case["case"], error)
+                    left_out[case["case"]] = _leave_out(case, error)
                     continue
                 failures[case["case"]] = kinds.log(case["case"], error)
-                report_case(FAILED, case["case"], reason=failures[case["case"]])
+                told = {"reason": failures[case["case"]], **_find_series(case)}
+                report_case(FAILED, case["case"], **told)
                 forget_frames(error)
                 if on_failure is not None:
                     on_failure(case["case"], failures[case["case"]])
@@ -172,7 +174,7 @@ def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
                 plan = _plan(inferer, network, dataset[index]["image"])
             except Exception as error:  # as in run_cases
                 if _is_series_of_other_kind(case, error):
-                    _leave_out(name, error)
+                    _leave_out(case, error)
                     continue
                 failures[name] = kinds.log(name, error)
                 report_case(FAILED, name, reason=failures[name])
@@ -252,11 +254,20 @@ def _is_series_of_other_kind(case: Mapping[str, Any], error: BaseException) -> b
     return ONE_OF in case and isinstance(find_root_cause(error), RefusedImageError)
 
 
-def _leave_out(case: str, error: BaseException) -> str:
+def _find_series(case: Mapping[str, Any]) -> dict[str, str]:
+    """The UID of a case that is one series of a study, as a fact; none of another case."""
+    image = case.get("image")
+    if ONE_OF not in case or not isinstance(image, str):
+        return {}
+    _, uid = split_series_path(Path(image))
+    return {} if uid is None else {"series_uid": uid}
+
+
+def _leave_out(case: Mapping[str, Any], error: BaseException) -> str:
     """Log and report that a series is left out; the reason."""
     reason, shown = describe_failure(error)
-    logger.warning("case %s is left out: %s", case, shown)
-    report_case(LEFT_OUT, case, reason=reason)
+    logger.warning("case %s is left out: %s", case["case"], shown)
+    report_case(LEFT_OUT, case["case"], reason=reason, **_find_series(case))
     forget_frames(error)
     return reason
 

@@ -76,7 +76,10 @@ def _split(
     reasons = {place: _explain_refusal(one, check) for place, one in images.items()}
     refused = {place: one for place, one in images.items() if reasons[place]}
     names = {place: f"{case['case']}_{name}" for place, name in _name(images).items()}
-    reader.left_out |= {names[place]: reasons[place] for place in refused}
+    reader.left_out |= {
+        names[place]: {"reason": reasons[place], "series_uid": one.uid}
+        for place, one in refused.items()
+    }
     left_out = [f"{_describe(one)}: {reasons[place]}" for place, one in refused.items()]
     accepted = {place: one for place, one in images.items() if not reasons[place]}
     if not accepted:

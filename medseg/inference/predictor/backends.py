@@ -151,6 +151,11 @@ NEEDS = {
 """What a backend needs that PyTorch does not bring, and how to get it."""
 
 
+def list_packages(backend: str) -> tuple[str, ...]:
+    """The packages by which a backend computes, beside PyTorch."""
+    return {"openvino": ("openvino",), "onnxruntime": ("onnxruntime",)}.get(backend, ())
+
+
 def list_precisions(backend: str, device: torch.device) -> tuple[torch.dtype, ...]:
     """What a backend computes in on this machine's device; nothing where it does not run there.
 

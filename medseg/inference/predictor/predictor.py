@@ -143,6 +143,11 @@ class PredictorInferer(Inferer):
         """The predictor of a network with the weights that it has now."""
         return self._predictors(network)
 
+    @property
+    def last(self) -> Predictor | None:
+        """The predictor that computed last; None before the first image."""
+        return self._predictors.last
+
     def _make(self, network: nn.Module) -> Predictor:
         made = Predictor(network, self.device, backend=self.backend, precision=self.precision)
         kind = str(made.precision).removeprefix("torch.")
@@ -170,6 +175,11 @@ class CachedPerWeights(Generic[Made]):
     def __init__(self, make: Callable[[nn.Module], Made]) -> None:
         self.make = make
         self._last: tuple[nn.Module, tuple[tuple[int, int], ...], Made] | None = None
+
+    @property
+    def last(self) -> Made | None:
+        """What was made last; None where nothing was."""
+        return None if self._last is None else self._last[2]
 
     def __call__(self, network: nn.Module) -> Made:
         """What was made for these weights, or is made now."""

@@ -2,9 +2,11 @@
 
 import logging
 import re
+from contextlib import suppress
 
 import numpy as np
 import pytest
+import torch
 from inference.cases.test_run import dataset, evaluator
 from ingest.dicom_writer import make_series, ramp, write_series
 from ingest.volume_writer import write_volume
@@ -13,7 +15,7 @@ from pydicom.uid import CTImageStorage, MRImageStorage, SegmentationStorage
 
 from medseg.inference import CasesFailedError, CheckImaged, find_cases, run_cases
 from medseg.inference.cases.check_image import RefusedImageError
-from medseg.inference.cases.report import LEFT_OUT, REPORT, report_case
+from medseg.inference.cases.report import FAILED, LEFT_OUT, REPORT, report_case
 from medseg.inference.cases.series_cases import ONE_OF
 from medseg.ingest import load
 from medseg.ingest.load import split_series_path
@@ -76,7 +78,10 @@ def test_what_is_left_out_is_known_to_the_reader_with_its_reason(study):
     reader = VolumeReader(choose="all")
     find_cases(study, reader=reader, check=CheckImaged("image", modality="CT"))
     assert reader.left_out == {
-        "study_series-7": "the DICOM header says MR, the network was trained on CT"
+        "study_series-7": {
+            "reason": "the DICOM header says MR, the network was trained on CT",
+            "series_uid": "1.2.7",
+        }
     }
 
 
@@ -171,6 +176,23 @@ def test_a_series_of_another_kind_is_left_out_and_no_failure(caplog, reports):
     assert run_cases(evaluator(done=[]), make_dataset([2, 3, 4])) == 2
     assert "case c3 is left out: " in caplog.text
     assert [facts["case"] for became, facts in reports if became == LEFT_OUT] == ["c3"]
+
+
+@pytest.mark.parametrize(("error", "kind"), [(RefusedImageError, LEFT_OUT), (OSError, FAILED)])
+def test_what_became_of_a_series_is_reported_with_its_uid(error, kind, tmp_path, reports):
+    def fail_with_the_other(data):
+        if data["image"].endswith(".7"):
+            raise error("no")
+        return {**data, "image": torch.ones(1, 8, 8)}
+
+    cases = [
+        {"case": f"study_series-{n}", "image": str(tmp_path / f"1.2.{n}"), ONE_OF: "study"}
+        for n in (7, 8)
+    ]
+    with suppress(CasesFailedError):
+        run_cases(evaluator(done=[]), Dataset(cases, fail_with_the_other))
+    (facts,) = [facts for became, facts in reports if became == kind]
+    assert (facts["case"], facts["series_uid"]) == ("study_series-7", "1.2.7")
 
 
 def test_where_all_series_are_of_another_kind_they_have_failed():
