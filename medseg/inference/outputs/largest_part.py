@@ -119,11 +119,12 @@ def find_smaller_parts(mask: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def _describe_removal(name: str, count: int, removed: int, total: int, image: Tensor) -> str:
-    unit, size = "pixels", 1.0
+    unit, size, digits = "pixels", 1.0, 0
     if image.ndim == 4:
         unit, size = "mL", get_source_geometry(image).voxel_volume_ml
+        digits = 1 if total * size >= 10 else 2 if total * size >= 1 else 4
     parts = f"{count} smaller parts were" if count > 1 else "a smaller part was"
     return (
-        f"{name}: {parts} removed, {removed * size:.4g} of {total * size:.4g} {unit}, "
-        "because largest_only keeps the largest part"
+        f"{name}: {parts} removed, {removed * size:.{digits}f} of {total * size:.{digits}f} "
+        f"{unit}, because only the largest connected part is kept (largest_only)"
     )

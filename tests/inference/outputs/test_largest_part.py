@@ -35,7 +35,7 @@ def test_only_the_largest_part_stays_and_the_rest_is_noted(caplog):
     assert np.array_equal(found, volume(a=(LARGE, 1)))
     assert notes == [
         "liver: a smaller part was removed, 0.12 of 2.12 mL, "
-        "because largest_only keeps the largest part"
+        "because only the largest connected part is kept (largest_only)"
     ]
     assert f"case a: {notes[0]}" in caplog.text
 
