@@ -66,7 +66,7 @@ class Figure:
         name: of the structure, with the letter of the lesion.
         numbers: of the lesions in each study.
         outcome: in words.
-        plane: "axial", "coronal" or "sagittal".
+        plane: "axial", "coronal" or "sagittal", with the number of the slice.
         pictures: title and PNG in base64 of each.
     """
 
@@ -185,9 +185,9 @@ def _draw_figures(found: Followup, shown: Sequence[LesionChange]) -> list[Figure
         return []
     limits = choose_limits(found.before), choose_limits(found.after)
     chosen = sorted(shown, key=lambda one: _rank(one, found))[:MOST_PICTURES]
-    figures = []
+    figures: list[Figure] = []
     for change in (one for one in shown if one in chosen):
-        plane, pictures = draw_slices(found, change, limits)
+        plane, pictures = draw_slices(found, change, limits, unregistered=not figures)
         packed = tuple((one.title, base64.b64encode(one.png).decode()) for one in pictures)
         figures.append(Figure(*_name(change), plane, packed))
     return figures

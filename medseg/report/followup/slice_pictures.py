@@ -15,7 +15,7 @@ from medseg.report.followup.change import LesionChange
 from medseg.report.followup.compare import Followup
 from medseg.report.followup.lesion_map import LesionMap
 from medseg.report.followup.plane import Plane, cut_plane
-from medseg.report.measure import Measurement
+from medseg.report.measure import Measurement, find_slice_axis
 
 PIXELS = 240
 EARLIER, LATER = (0, 225, 235), (255, 225, 40)
@@ -44,7 +44,11 @@ class SlicePicture:
 
 
 def draw_slices(
-    found: Followup, change: LesionChange, limits: tuple[tuple[float, float], ...]
+    found: Followup,
+    change: LesionChange,
+    limits: tuple[tuple[float, float], ...],
+    *,
+    unregistered: bool = True,
 ) -> tuple[str, list[SlicePicture]]:
     """The slice of a lesion in both studies, all at the same place and magnification.
 
@@ -56,9 +60,10 @@ def draw_slices(
         found: the comparison, with images.
         change: of the lesion.
         limits: the values that are drawn black and white, of the earlier and of the later image.
+        unregistered: whether the earlier study is also shown as it lay.
 
     Returns:
-        What the plane is, and the pictures.
+        What the plane is, with the number of its slice in the later study, and the pictures.
 
     Raises:
         ValueError: the images are not at hand, or the change is that of a whole structure.
@@ -68,21 +73,30 @@ def draw_slices(
         raise ValueError("pictures need the images of both studies and a lesion: give them")
     longest = [one.long_axis_mm or 0.0 for one in (*change.before, *change.after)]
     side = max(_LEAST_SIDE_MM, max(longest) + _AROUND_MM)
-    plane = cut_plane(after.geometry, _find_centre(found, change), side_mm=side, pixels=PIXELS)
+    centre = _find_centre(found, change)
+    plane = cut_plane(after.geometry, centre, side_mm=side, pixels=PIXELS)
     old, new = found.maps[change.structure]
     back = np.linalg.inv(found.registration.matrix)
     earlier = _list_outlines(plane, old, match.before, EARLIER, back)
     later = _list_outlines(plane, new, match.after, LATER, None)
     pictures = []
-    if found.registration.method != "none":
+    if unregistered and found.registration.method != "none":
         lay = _list_outlines(plane, old, match.before, EARLIER, None)
         shown = _draw(plane, before, None, limits[0], lay, side)
-        pictures.append(SlicePicture("Earlier, as it lay", shown))
+        pictures.append(SlicePicture("Earlier, before registration", shown))
     moved = "Earlier" if found.registration.method == "none" else "Earlier, registered"
     pictures.append(SlicePicture(moved, _draw(plane, before, back, limits[0], earlier, side)))
     shown = _draw(plane, after, None, limits[1], [*earlier, *later], side)
     pictures.append(SlicePicture("Later", shown))
-    return plane.name, pictures
+    return f"{plane.name} {_name_slice(centre, after)}", pictures
+
+
+def _name_slice(centre: NDArray[np.float64], case: Case) -> str:
+    """Which slice of the file a place lies in: "slice 66 of 129"."""
+    axis = find_slice_axis(case.geometry)
+    count = case.geometry.shape[axis]
+    number = round(float(case.geometry.world_to_voxel(centre)[axis])) + 1
+    return f"slice {min(max(number, 1), count)} of {count}"
 
 
 def choose_limits(case: Case) -> tuple[float, float]:

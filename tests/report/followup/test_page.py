@@ -47,8 +47,8 @@ def test_each_change_has_a_row(tmp_path):
     assert [row[:2] for row in rows] == [
         ["liver", ""],
         ["tumour", ""],
-        ["tumour A (earlier 1, later 1) target", "persisted"],
-        ["tumour B (earlier 2, later 2) target", "persisted"],
+        ["tumour A target (earlier 1, later 1)", "persisted"],
+        ["tumour B target (earlier 2, later 2)", "persisted"],
         ["tumour C (earlier 3)", "vanished"],
         ["tumour D (later 3)", "new"],
     ]
