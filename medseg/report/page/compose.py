@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from medseg.base.files import whole
 from medseg.base.text import escape_unprintable
@@ -115,12 +115,28 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["link"] = _make_link
+    environment.filters["code"] = _mark_code
+    environment.filters["keep_units"] = _keep_units
     return environment
 
 
 def _make_link(name: str) -> str:
     """A link to a file beside the page, whatever its name is."""
     return f"./{quote(os.fsencode(name), safe='')}"
+
+
+def _mark_code(text: str) -> Markup:
+    """A text whose words between backticks are code."""
+    parts = str(escape(_make_printable(text))).split("`")
+    if len(parts) % 2 == 0:  # the last backtick has no counterpart
+        parts[-2:] = ["`".join(parts[-2:])]
+    marked = (f"<code>{part}</code>" if k % 2 else part for k, part in enumerate(parts))
+    return Markup("".join(marked))
+
+
+def _keep_units(text: str) -> Markup:
+    """A text whose volumes stay on the line of their unit."""
+    return Markup(str(escape(_make_printable(text))).replace(" mL", "&nbsp;mL"))
 
 
 def _make_printable(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from medseg.base.text import count_noun
-from medseg.inference.cases.report import FAILED, LEFT_OUT
+from medseg.inference.cases.report import DONE, FAILED, LEFT_OUT
 from medseg.inference.preview.caption import format_volume
 from medseg.report.page.compose import render, write_page
 from medseg.report.page.listed_case import WARNED, ListedCase, list_cases
@@ -27,6 +28,12 @@ MOST_COLUMNS = 6
 
 MOST_PICTURES = 2000
 """So many cases have a thumbnail, so that a browser can open the page."""
+
+_ORDER = {FAILED: 0, WARNED: 1, LEFT_OUT: 2, DONE: 3}
+"""In which a click on the head of the column puts the statuses: what needs a look comes first."""
+
+_FOLDERS = re.compile(r"(?<![\w./:~<-])(?:[A-Za-z]:[\\/]|/)(?:[^\s/\\:;,()'\"]+[\\/])+(?=[^\s/\\])")
+"""The folders of an absolute path within a text."""
 
 _MARK = '<meta name="generator" content="medseg index">'
 
@@ -82,6 +89,32 @@ def _describe_sums(count: int, total: float, squares: float, at_edge: int) -> st
     return f"{text}; {at_edge} of {count} at the edge of the image" if at_edge else text
 
 
+def format_time(seconds: float) -> str:
+    """A time as a person says it.
+
+    Example:
+        >>> format_time(18.2), format_time(90), format_time(5400)
+        ('18 s', '1.5 minutes', '1.5 hours')
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} minutes" if seconds < 3600 else f"{seconds / 3600:.1f} hours"
+
+
+def split_remark(remark: str, status: str) -> tuple[str, str]:
+    """A remark without folders; of a failure what is wrong, and apart the details and the remedy.
+
+    Example:
+        >>> split_remark("/data/in/a.nii ends early: copy it again", FAILED)
+        ('a.nii ends early', 'Copy it again')
+    """
+    text = _FOLDERS.sub("", remark)
+    if status not in (FAILED, LEFT_OUT):
+        return text, ""
+    first, _, more = text.partition(": ")
+    return first, more[:1].upper() + more[1:]
+
+
 def write_index(folder: str | os.PathLike, *, refresh: bool = False) -> None:
     """Write `index.html` for all cases that a folder of outputs holds, also of earlier commands.
 
@@ -114,7 +147,7 @@ def _render_parts(root: Path, totals: Totals) -> Iterator[Markup]:
         mark=Markup(_MARK),
         totals=totals,
         done=done,
-        minutes=f"{totals.seconds / 60:.1f}",
+        time=format_time(totals.seconds),
         volumes=totals.describe_volumes(),
         columns=columns,
         has_other=bool(names) and not columns,
@@ -123,10 +156,12 @@ def _render_parts(root: Path, totals: Totals) -> Iterator[Markup]:
         yield render(
             "index_row.html",
             case=case,
+            remarks=[split_remark(one, case.status) for one in case.remarks],
             picture=case.picture if number < MOST_PICTURES else "",
             columns=columns,
             has_other=bool(names) and not columns,
             format_volume=format_volume,
+            order=_ORDER,
         )
     yield render("index_tail.html")
 

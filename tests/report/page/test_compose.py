@@ -11,7 +11,15 @@ import re
 import pytest
 from markupsafe import Markup
 
-from medseg.report.page.compose import ASSETS, compose_page, read_asset, render, write_page
+from medseg.report.page.compose import (
+    ASSETS,
+    _keep_units,
+    _mark_code,
+    compose_page,
+    read_asset,
+    render,
+    write_page,
+)
 
 EVIL = "</script><script>alert(1)</script><!-- & \" ' \u2028\u202e"
 
@@ -122,3 +130,13 @@ def test_no_script_of_ours_asks_the_network_or_makes_markup_of_text(path):
     ):
         assert word not in text
     assert "</script" not in text
+
+
+def test_words_between_backticks_are_code_and_all_else_stays_text():
+    assert _mark_code("run `a <b>` or `c") == "run <code>a &lt;b&gt;</code> or `c"
+    assert _mark_code("a `b` c `d`") == "a <code>b</code> c <code>d</code>"
+    assert _mark_code("\u202e`<`") == "\\u202e<code>&lt;</code>"
+
+
+def test_a_volume_stays_with_its_unit():
+    assert _keep_units("1 mL <") == "1&nbsp;mL &lt;"

@@ -30,7 +30,7 @@ def test_the_page_lists_done_warned_and_failed_cases_with_totals(tmp_path):
     page = read(tmp_path)
     assert "<h1>3 cases</h1>" in page
     assert "2 done, 1 of them with warnings, 1 failed · 1.5 minutes of computing" in page
-    assert "2 cases, mean 0.125 mL, SD 0.000 mL" in page
+    assert "2 cases, mean 0.125&nbsp;mL, SD 0.000&nbsp;mL" in page
     for text in ('href="./a_report.html"', "slices are missing", "no image", "2 lesions"):
         assert text in page
     assert page.count("data:image/jpeg;base64,SlBFRw==") == 2
@@ -41,9 +41,31 @@ def test_beside_the_mean_is_how_many_structures_are_cut_off(tmp_path):
     write_page(tmp_path, "b", cut=True)
     write_index(tmp_path)
     page = read(tmp_path)
-    assert "2 cases, mean 0.130 mL, SD 0.007 mL; 1 of 2 at the edge of the image" in page
+    assert "2 cases, mean 0.130&nbsp;mL, SD 0.007&nbsp;mL; 1 of 2 at the edge of the image" in page
     assert page.count('<span class="status warning">') == 1
     assert "liver reaches the edge of the image" in page
+
+
+def test_a_failure_shows_what_is_wrong_and_folds_the_rest(tmp_path):
+    reason = "gzip stream of /tmp/some/in/a.nii.gz ends early: pass `--force True` <b>"
+    write_record(tmp_path, {"case": "a", "status": "failed", "reason": reason})
+    write_index(tmp_path)
+    page = read(tmp_path)
+    assert "<code>--force True</code> &lt;b&gt;</details>" in page
+    assert "/in/" not in page
+
+
+@pytest.mark.parametrize(
+    ("remark", "expected"),
+    [
+        ("/data/in/cut.nii.gz ends early: copy it", ("cut.nii.gz ends early", "Copy it")),
+        ("C:\\data\\cut.nii is empty", ("cut.nii is empty", "")),
+        ("10/12 mm apart and in/out: no", ("10/12 mm apart and in/out", "No")),
+        ("see https://a.org/b/c", ("see https://a.org/b/c", "")),
+    ],
+)
+def test_a_remark_names_files_without_their_folders(remark, expected):
+    assert index_page.split_remark(remark, "failed") == expected
 
 
 def test_names_and_reasons_stay_text(tmp_path):
