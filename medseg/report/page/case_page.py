@@ -36,6 +36,15 @@ SUMMARY = "summary"
 ENDING = "_report.html"
 """What follows the name of a case in the name of its page."""
 
+PRINT_HEIGHTS = (45, 60, 75, 90, 105, 120, 135, 150, 165)
+"""Heights in mm that the preview has at most in print; the styles have a class for each."""
+
+MANY_ROWS = 12
+"""A longer table is printed in smaller letters."""
+
+_PAPER_MM = 275  # of A4 between its margins
+_OTHERS_MM = 88  # of heading, head of the table, the words below it, and headlines
+
 LICENCE = "niivue.LICENSE.txt"
 LIBRARY, LIBRARY_VERSION = "niivue.umd.js", "0.69.0"
 
@@ -58,6 +67,7 @@ class CaseFacts:
         manifest: how it was made, names and values.
         files: names of the files of the case, beside the page.
         preview: the preview as PNG; None for none.
+        preview_file: its name beside the page; "" where there is none.
         window: the window of the preview, where the bundle has one.
         thumbnail: a small picture as JPEG, for the index page; None for none.
     """
@@ -75,6 +85,7 @@ class CaseFacts:
     manifest: Sequence[tuple[str, str]] = ()
     files: Sequence[str] = ()
     preview: bytes | None = None
+    preview_file: str = ""
     window: tuple[float, float] | None = None
     thumbnail: bytes | None = None
 
@@ -110,7 +121,8 @@ def write_case_page(path: str | os.PathLike, facts: CaseFacts, shown: ShownVolum
         picture_size=(0, 0) if facts.preview is None else _measure_picture(facts.preview),
         rows=rows,
         columns=list_columns(facts.unit),
-        size=_judge_size(rows, facts.warnings),
+        print_height=_find_print_height(rows, facts),
+        preview_file=facts.preview_file,
         marks={reason: mark for mark, reason in list_reasons(rows).items()},
         not_found=NOT_FOUND,
         encloses=any(label.members for label in facts.labels),
@@ -201,10 +213,18 @@ def _describe_axes(shown: ShownVolume) -> list[dict[str, Any]]:
     ]
 
 
-def _judge_size(rows: Sequence[Row], notes: Sequence[str]) -> str:
-    """How much room a printed page has for the preview beside the text."""
-    lines = len(rows) + 1.5 * len(notes) + 0.7 * sum(len(row.remarks) for row in rows)
-    return "short" if lines <= 6 else "middling" if lines <= 14 else "long"
+def _find_print_height(rows: Sequence[Row], facts: CaseFacts) -> int:
+    """The height in mm, one of `PRINT_HEIGHTS`, that a printed page has for the preview."""
+    notes = sum(1 + len(note) // 110 for note in facts.warnings)
+    long = sum(len(value) > 105 for _, value in facts.manifest)
+    remarks = sum(len(row.remarks) for row in rows)
+    row_mm = 4.2 if len(rows) > MANY_ROWS else 4.9
+    used_mm = (
+        _OTHERS_MM + row_mm * len(rows) + 5 * remarks + 2.5 * len(facts.patient)
+        + (4.1 * notes + 13 if notes else 0) + 4 * (len(facts.manifest) + long + 2)
+    )  # fmt: skip
+    fitting = [one for one in PRINT_HEIGHTS if one <= _PAPER_MM - used_mm]
+    return max(fitting, default=min(PRINT_HEIGHTS))
 
 
 def _encode(file: bytes) -> str:

@@ -85,10 +85,21 @@ def list_columns(unit: str) -> list[Column]:
             "perpendicular_mm",
         ),
         Column("Least width", "mm", "smallest width in the same slice", "width_mm"),
-        Column("3D diameter", "mm", "longest line across the surface", "largest_diameter_mm"),
+        Column("3D diameter", "mm", "longest line in all directions", "largest_diameter_mm"),
         Column("Surface", "cm²", "area of the surface", "surface_mm2"),
-        Column("Mean ± SD", values, f"mean and standard deviation {within}", "intensities"),
-        Column("5 to 95 %", values, f"percentiles {within}", "intensities"),
+        Column(
+            "Mean (SD of voxels)",
+            values,
+            f"mean {within}, and in brackets how much they differ from voxel to voxel (standard "
+            "deviation)",
+            "intensities",
+        ),
+        Column(
+            "Middle 90 %",
+            values,
+            f"from the 5th to the 95th percentile {within}",
+            "intensities",
+        ),
         Column(
             "Expected Dice",
             "not calibrated",
@@ -153,21 +164,33 @@ def _make_row(
 def _list_cells(one: Mapping[str, Any]) -> Iterator[Cell]:
     yield Cell(format_volume(one["volume_ml"]).removesuffix(" mL"))
     for name in ("long_axis_mm", "perpendicular_mm", "width_mm", "largest_diameter_mm"):
-        yield _format(one, name, "{:.1f}")
-    yield _format(one, "surface_mm2", "{:.1f}", scale=0.01)
+        yield _format(one, name)
+    yield _format(one, "surface_mm2", scale=0.01)
     values = one["intensities"]
     if values is None:
         yield from [Cell(reason=_find_reason(one, "intensities"))] * 2
     else:
-        yield Cell(f"{_show(values['mean'])} ± {_show(values['standard_deviation'])}")
+        yield Cell(f"{_show(values['mean'])} ({_show(values['standard_deviation'])})")
         yield Cell(f"{_show(values['percentiles']['5'])} to {_show(values['percentiles']['95'])}")
-    yield _format(one, "confidence", "{:.2f}")
+    confidence = one["confidence"]
+    reason = _find_reason(one, "confidence")
+    yield Cell(reason=reason) if confidence is None else Cell(f"{confidence:.2f}")
 
 
-def _format(one: Mapping[str, Any], name: str, form: str, *, scale: float = 1.0) -> Cell:
+def _format(one: Mapping[str, Any], name: str, *, scale: float = 1.0) -> Cell:
     if one[name] is None:
         return Cell(reason=_find_reason(one, name))
-    return Cell(form.format(one[name] * scale))
+    return Cell(format_size(one[name] * scale))
+
+
+def format_size(value: float) -> str:
+    """A length or an area with three digits, and all of those before the point.
+
+    Example:
+        >>> format_size(1195.04), format_size(207.36), format_size(13.45), format_size(6.5)
+        ('1195', '207', '13.5', '6.50')
+    """
+    return f"{value:.{0 if value >= 99.95 else 1 if value >= 9.995 else 2}f}"
 
 
 def _find_reason(one: Mapping[str, Any], name: str) -> str:

@@ -19,6 +19,7 @@ from monai.transforms import MapTransform
 from monai.utils import ImageMetaKey
 
 from medseg.base.files import remove
+from medseg.geometry import Geometry
 from medseg.inference.outputs.label_map import read_class_indices
 from medseg.inference.outputs.notes import FACTS, MEASURED, add_found, format_note, read_notes
 from medseg.inference.outputs.source import get_source_geometry
@@ -36,13 +37,15 @@ from medseg.report.page.patient import read_patient
 from medseg.report.page.shown_volume import shrink_volume
 from medseg.report.page.thumbnail import draw_thumbnail
 from medseg.report.page.windows import list_windows
-from medseg.report.provenance import describe_provenance
+from medseg.report.provenance import describe_provenance, hash_file
 from medseg.report.record_segmentation import RecordSegmentation
 
 logger = logging.getLogger(__name__)
 
 _MOST_RANKED = 2**25
 """Of the voxels of a larger volume, one of eight counts for the percentiles of its window."""
+
+_SIDES = dict(zip("RLAPSI", ("right", "left", "front", "back", "head", "feet"), strict=True))
 
 _FILES = ("measurements", "seg", "rtstruct", "sr")
 """The entries of a case's facts that name files of it."""
@@ -151,6 +154,7 @@ class WriteReportd(MapTransform):
             manifest=list(self._list_manifest(image, series)),
             files=list(_list_files(case, data)),
             preview=None if drawn is None else Path(drawn).read_bytes(),
+            preview_file="" if drawn is None else f"{case}.png",
             window=self._find_window(values, unit),
         )
 
@@ -175,13 +179,16 @@ class WriteReportd(MapTransform):
         geometry = get_source_geometry(image)
         size = " x ".join(map(str, geometry.shape))
         spacing = " x ".join(f"{mm:.4g}" for mm in geometry.spacing_mm)
-        yield "Image", f"{size} voxels of {spacing} mm, axes to {geometry.orientation}"
+        yield "Image", f"{size} voxels of {spacing} mm, counted {_describe_axes(geometry)}"
+        path = image.meta.get(ImageMetaKey.FILENAME_OR_OBJ)
         if series is not None:
             yield from self._list_series(series)
+        if isinstance(path, (str, os.PathLike)) and os.path.isfile(path):
+            yield "Source", f"{os.path.basename(path)}, SHA-256 {hash_file(path)}"
         run = self._provenance
         yield "Software", ", ".join(f"{name} {v}" for name, v in run["versions"].items())
         if run["commit"]:
-            yield "Commit", run["commit"]
+            yield "medseg commit", run["commit"]
         yield "Device", run["device"]
 
     def _list_series(self, series: Series) -> Iterator[tuple[str, str]]:
@@ -205,6 +212,11 @@ class WriteReportd(MapTransform):
         if not isinstance(self.reader, VolumeReader) or not isinstance(path, (str, os.PathLike)):
             return None
         return self.reader.find_series(Path(path))
+
+
+def _describe_axes(geometry: Geometry) -> str:
+    """To which sides of the patient the voxels are counted: "to the left, the back, the head"."""
+    return "to the " + ", the ".join(_SIDES[letter] for letter in geometry.orientation)
 
 
 def _write_note(note: str) -> str:

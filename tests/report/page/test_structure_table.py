@@ -58,8 +58,8 @@ def test_numbers_have_the_units_of_their_columns():
     assert (
         found["Long axis", "mm"] == "13.5"
     )  # between the middles of the outer edges: hypot(9, 10)
-    assert found["Mean ± SD", "HU"] == "50.0 ± 10.0"
-    assert found["5 to 95 %", "HU"] == "40.0 to 60.0"
+    assert found["Mean (SD of voxels)", "HU"] == "50.0 (10.0)"
+    assert found["Middle 90 %", "HU"] == "40.0 to 60.0"
     assert row.centroid_mm == (9.5, 9.5, 9.5)
 
 
@@ -73,7 +73,7 @@ def test_the_expected_dice_is_shown_and_said_not_to_be_calibrated():
 def test_a_minus_is_a_minus():
     mask = np.ones((4, 4, 4), np.uint8)
     (row,) = read_rows(mask, image=np.full(mask.shape, -850.4), classes=["lung"])
-    assert row.cells[-3].text == "\N{MINUS SIGN}850.4 ± 0.0"
+    assert row.cells[-3].text == "\N{MINUS SIGN}850.4 (0.0)"
 
 
 def test_what_was_not_measured_has_its_reason_and_a_letter():
