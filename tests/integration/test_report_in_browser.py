@@ -225,7 +225,8 @@ def test_the_letters_lie_at_the_edges_of_their_slices(tab, page, width, scale):
     tab.wait_for("document.documentElement.dataset.ready")
     tab.evaluate("document.querySelector('[data-view=axial]').click()")
     stage, *letters = tab.evaluate(
-        "[document.getElementById('stage'), ...document.querySelectorAll('#letters span')]"
+        "[document.getElementById('stage'),"
+        " ...document.querySelectorAll('#letters span:not(.bar)')]"
         ".map(element => element.getBoundingClientRect())"
         ".map(box => [box.left, box.top, box.right, box.bottom])"
     )
@@ -276,7 +277,7 @@ def test_the_table_has_the_numbers_that_were_measured(opened, page):
         assert float(cells[0]) == pytest.approx(one["volume_ml"], rel=0.01)
         assert float(cells[1]) == pytest.approx(one["long_axis_mm"], abs=0.05)
         assert float(cells[5]) == pytest.approx(one["surface_mm2"] / 100, abs=0.05)
-        assert cells[6] == "40.0 ± 0.0"
+        assert cells[6] == "40.0 (0.0)"
 
 
 def test_a_window_changes_the_picture_and_its_numbers(opened):
@@ -519,6 +520,7 @@ def test_the_index_sorts_by_number_and_by_name(tab, index):
     assert tab.evaluate(LIST_CASES) == [PATIENT, "case 2", "case 9", "case 10"]
     assert sort(tab, "organ") == ["case 9", "case 2", "case 10", PATIENT]
     assert sort(tab, "organ") == ["case 10", "case 2", "case 9", PATIENT]
+    assert sort(tab, "Status") == [PATIENT, "case 10", "case 2", "case 9"]
     assert sort(tab, "Case")[1:] == ["case 2", "case 9", "case 10"]
     assert tab.evaluate("document.querySelector('[aria-sort]').ariaSort") == "ascending"
 
@@ -557,6 +559,85 @@ def test_the_index_runs_no_text_and_is_readable(tab, index, width):
     assert tab.evaluate("[...document.images].every(i => i.complete && i.naturalWidth === 80)")
     assert tab.list_complaints() == []
     assert [url for url in tab.list_requests() if url[:5] != "data:"] == [index.as_uri()]
+
+
+def test_on_a_narrow_screen_each_case_is_a_card_with_its_status(tab, index):
+    open_index(tab, index, width=360)
+    boxes = tab.evaluate(
+        "[...document.querySelectorAll('#table .status')].map(e => e.getBoundingClientRect())"
+        ".map(box => [box.left, box.right])"
+    )
+    assert len(boxes) == 4
+    assert all(0 <= left < right <= 360 for left, right in boxes)
+
+
+def test_on_a_narrow_screen_the_viewer_begins_with_one_slice(tab, page):
+    open_page(tab, page[0], width=360)
+    assert tab.evaluate("document.getElementById('stage').dataset.view") == "axial"
+
+
+def test_keys_turn_the_structures_in_3d(opened):
+    opened.evaluate("document.getElementById('solid').focus()")
+    before = opened.evaluate("viewer.solid.scene.renderAzimuth")
+    opened.press("ArrowRight", code=39)
+    assert opened.evaluate("viewer.solid.scene.renderAzimuth") == before + 15
+    opened.press("ArrowUp", code=38)
+    assert opened.evaluate("viewer.solid.scene.renderElevation") == 25
+
+
+def test_zooming_keeps_the_place_of_the_crosshair_and_its_thin_lines(opened):
+    opened.evaluate("document.querySelector('[data-view=axial]').click()")
+    before = count_crosshair(opened)
+    bar = opened.evaluate("document.querySelector('#letters .bar').textContent")
+    opened.evaluate("document.getElementById('slices').focus()")
+    for _ in range(6):
+        opened.press("+", code=187)
+    assert opened.evaluate("viewer.slices.scene.pan2Dxyzmm[3]") == pytest.approx(1.25**6)
+    after = count_crosshair(opened)
+    assert max(*before[0], *after[0]) <= 3  # pixels
+    assert after[1] == pytest.approx(before[1], abs=3)
+    length = opened.evaluate("document.querySelector('#letters .bar').textContent")
+    assert int(length.split()[0]) < int(bar.split()[0])
+    opened.press("0", code=48)
+    assert opened.evaluate("viewer.slices.scene.pan2Dxyzmm[3]") == 1
+
+
+def count_crosshair(tab):
+    """The width of the lines of the crosshair in pixels, and where they are, across and down."""
+    red, green, blue = np.moveaxis(look(tab, "#slices"), -1, 0)
+    is_line = (blue > 150) & (green > 120) & (red < 130)
+    rows, columns = is_line.sum(axis=1), is_line.sum(axis=0)
+    across, down = (np.flatnonzero(one > 0.5 * one.max()) for one in (columns, rows))
+    return (len(across), len(down)), (across.mean(), down.mean())
+
+
+def test_the_scale_bar_has_its_length(opened):
+    opened.evaluate("document.querySelector('[data-view=axial]').click()")
+    text, width = opened.evaluate(
+        "(() => { const e = document.querySelector('#letters .bar');"
+        " return [e.textContent, e.getBoundingClientRect().width]; })()"
+    )
+    picture = look(opened, "#slices")
+    columns = np.flatnonzero((picture.max(axis=-1) > 60).any(axis=0))
+    per_mm = (np.ptp(columns) + 1) / SHAPE[0]  # of voxels of 1 mm
+    assert width == pytest.approx(int(text.split()[0]) * per_mm, rel=0.03)
+
+
+def test_in_a_thin_volume_the_letters_do_not_overlap(tab, tmp_path):
+    mask = np.zeros((60, 60, 3), np.uint8)
+    mask[20:40, 20:40] = 1
+    path = tmp_path / "thin_report.html"
+    write(path, mask=mask)
+    open_page(tab, path)
+    boxes = tab.evaluate(
+        "[...document.querySelectorAll('#letters span:not(.bar)')]"
+        ".map(e => e.getBoundingClientRect()).map(b => [b.left, b.top, b.right, b.bottom])"
+    )
+    assert len(boxes) == 12
+    for k, one in enumerate(boxes):
+        for other in boxes[:k]:
+            apart = one[0] >= other[2] or other[0] >= one[2] or one[1] >= other[3]
+            assert apart or other[1] >= one[3], (one, other)
 
 
 def print_as_screen(tab):

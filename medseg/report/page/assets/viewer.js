@@ -2,6 +2,7 @@
 "use strict";
 
 const LETTERS = [["L", "R"], ["P", "A"], ["I", "S"]];
+const PLACES = ["at-left", "at-right", "at-top", "at-bottom"];
 const AXIAL = 0, CORONAL = 1, SAGITTAL = 2;
 const NAMES = ["sagittal", "coronal", "axial"];
 const LAYOUTS = {
@@ -14,11 +15,15 @@ const LAYOUTS = {
   coronal: [{ sliceType: CORONAL, position: [0, 0, 1, 1] }],
   sagittal: [{ sliceType: SAGITTAL, position: [0, 0, 1, 1] }],
 };
-const CROSSHAIR = 0.6; // percent of the image's width
+const ZOOM = 1.25, MOST_ZOOM = 12;
+const TURN = 15; // degrees
+const CROSSHAIR_PIXELS = 1.3, GAP_PIXELS = 9; // width, and free space round its middle
+const BAR_LENGTHS = [1, 2, 5, 10, 20, 50, 100, 200, 500]; // mm
+const LEAST_SIDE = 64; // pixels of a slice that has its letters within
 const LOOKS = {
   backColor: [0, 0, 0, 1],
-  crosshairColor: [1, 0.85, 0.2, 0.9],
-  crosshairWidthUnit: "percent",
+  crosshairColor: [0.2, 0.9, 1, 0.9],
+  crosshairWidthUnit: "mm",
   dragAndDropEnabled: false,
   logLevel: "error",
   loadingText: "",
@@ -38,12 +43,14 @@ class Viewer {
       isRadiologicalConvention: true,
       sagittalNoseLeft: true,
       scrollRequiresFocus: true,
-      crosshairWidth: CROSSHAIR,
+      crosshairWidth: 1,
     };
+    this.hasCrosshair = true;
     this.slices = new niivue.Niivue(slices);
     const draw = this.slices.drawScene.bind(this.slices);
     this.slices.drawScene = (...words) => {
       draw(...words);
+      if (this.fitCrosshair()) draw(...words);
       this.placeLetters();
     };
     this.solid = this.surfaces = null;
@@ -97,7 +104,33 @@ class Viewer {
     this.solid?.resizeListener();
   }
 
-  /** Write the sides of the patient at the edges of each slice. */
+  /** How many millimetres a pixel of a slice has. */
+  measurePixel({ leftTopWidthHeight, fovMM }) {
+    return (Math.abs(fovMM[0]) / leftTopWidthHeight[2]) * (this.slices.uiData.dpr ?? 1);
+  }
+
+  /** Keep the lines of the crosshair thin at any magnification; whether they have changed. */
+  fitCrosshair() {
+    const { screenSlices, opts } = this.slices;
+    const slice = screenSlices.find(({ axCorSag, fovMM }) => axCorSag <= SAGITTAL && fovMM.length);
+    if (!slice) return false;
+    const wanted = this.hasCrosshair ? CROSSHAIR_PIXELS * this.measurePixel(slice) : 0;
+    if (Math.abs(wanted - opts.crosshairWidth) <= 0.02 * wanted) return false;
+    opts.crosshairWidth = wanted;
+    opts.crosshairGap = (2 * GAP_PIXELS) / CROSSHAIR_PIXELS; // in half widths of a line
+    if (this.slices.crosshairs3D) this.slices.crosshairs3D.mm[0] = NaN;
+    return true;
+  }
+
+  /** The length and the text of the scale bar of a slice, in pixels. */
+  measureBar(slice, width) {
+    const pixel = this.measurePixel(slice);
+    const fitting = BAR_LENGTHS.filter((mm) => mm / pixel <= 0.4 * width);
+    const length = fitting.at(-1) ?? BAR_LENGTHS[0];
+    return [length / pixel, `${length} mm`];
+  }
+
+  /** Write the sides of the patient at the edges of each slice, and draw a scale bar. */
   placeLetters() {
     const { screenSlices, opts, uiData } = this.slices;
     const [near, far] = opts.isRadiologicalConvention ? ["R", "L"] : ["L", "R"];
@@ -109,17 +142,25 @@ class Viewer {
     const wanted = screenSlices.filter(({ axCorSag }) => sides[axCorSag]).flatMap((slice) => {
       const [x, y, w, h] = slice.leftTopWidthHeight.map((v) => v / (uiData.dpr ?? 1));
       const places = [[x, y + h / 2], [x + w, y + h / 2], [x + w / 2, y], [x + w / 2, y + h]];
-      return places.map(([left, top], k) => [sides[slice.axCorSag][k], k, left, top]);
+      const [length, text] = this.measureBar(slice, w);
+      return [
+        ...places.map(([left, top], k) => {
+          const isOutside = (k < 2 ? w : h) < LEAST_SIDE;
+          return [sides[slice.axCorSag][k], `${PLACES[k]}${isOutside ? " outside" : ""}`, left, top];
+        }),
+        ...(h < LEAST_SIDE ? [] : [[text, "bar", x + 8, y + h - 6, length]]),
+      ];
     });
     const key = JSON.stringify(wanted);
     if (key === this.placed) return;
     this.placed = key;
-    document.getElementById("letters").replaceChildren(...wanted.map(([text, k, left, top]) => {
+    document.getElementById("letters").replaceChildren(...wanted.map(([text, place, left, top, width]) => {
       const letter = document.createElement("span");
-      letter.className = ["at-left", "at-right", "at-top", "at-bottom"][k];
+      letter.className = place;
       letter.textContent = text;
       letter.style.left = `${left}px`;
       letter.style.top = `${top}px`;
+      if (width) letter.style.width = `${width}px`;
       return letter;
     }));
   }
@@ -155,7 +196,8 @@ class Viewer {
   }
 
   setCrosshair(isShown) {
-    this.slices.setCrosshairWidth(isShown ? CROSSHAIR : 0);
+    this.hasCrosshair = isShown;
+    this.slices.drawScene();
   }
 
   /** Move the crosshair to a place in RAS+ millimetres. */
@@ -188,19 +230,38 @@ class Viewer {
     this.tell();
   }
 
+  /** Enlarge the slices round the crosshair by a factor; 0 shows them whole. */
+  zoom(factor) {
+    const { scene } = this.slices;
+    const scale = factor ? Math.min(MOST_ZOOM, Math.max(1, scene.pan2Dxyzmm[3] * factor)) : 1;
+    const place = [...this.slices.frac2mm(scene.crosshairPos)].slice(0, 3);
+    this.slices.setPan2Dxyzmm([...place.map((mm) => mm * (1 - scale)), scale]);
+  }
+
+  /** Turn the structures in 3D by steps to the side and up. */
+  turn(sideways, upwards) {
+    const { renderAzimuth, renderElevation } = this.solid.scene;
+    const up = Math.max(-90, Math.min(90, renderElevation + TURN * upwards));
+    this.solid.setRenderAzimuthElevation(renderAzimuth + TURN * sideways, up);
+  }
+
+  scaleSolid(factor) {
+    this.solid.setScale(this.solid.scene.volScaleMultiplier * factor);
+  }
+
   tell() {
     this.slices.drawScene();
     this.slices.createOnLocationChange();
   }
 }
 
-/** A place in words: "L 12.3, A 4.0, S 100.5 mm". */
+/** A place in words: "L 12.3, A 4.0, S 100.5 mm from the file's origin". */
 function describePlace(mm) {
   const parts = [0, 1, 2].map((axis) => {
     const letter = LETTERS[axis][mm[axis] < 0 ? 0 : 1];
     return `${letter} ${Math.abs(mm[axis]).toFixed(1)}`;
   });
-  return `${parts.join(", ")} mm`;
+  return `${parts.join(", ")} mm from the file\u2019s origin`;
 }
 
 /** A number with as many digits as a person reads. */
@@ -290,17 +351,31 @@ function connect(viewer) {
       slider.setAttribute("aria-valuetext", `${NAMES[axis]} slice ${viewer.findSlice(axis)}`);
     });
   };
+  const zooms = { "+": ZOOM, "=": ZOOM, "-": 1 / ZOOM, 0: 0 };
   const keys = {
     ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowDown: [1, -1], ArrowUp: [1, 1],
     PageDown: [2, -1], PageUp: [2, 1],
   };
   $("slices").addEventListener("keydown", (event) => {
+    if (event.key in zooms && !(event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      viewer.zoom(zooms[event.key]);
+    }
     const move = keys[event.key];
     if (!move) return;
     event.preventDefault();
     const [axis, step] = move;
     const sign = axis === 0 && $("radiological").checked ? -1 : 1;
     viewer.goToSlice(axis, viewer.index(axis) + sign * step);
+  });
+
+  const turns = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
+  $("solid").addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey) return;
+    if (turns[event.key]) viewer.turn(...turns[event.key]);
+    else if (zooms[event.key]) viewer.scaleSolid(zooms[event.key]);
+    else return;
+    event.preventDefault();
   });
 
   $("crosshair").addEventListener("change", (event) => viewer.setCrosshair(event.target.checked));
@@ -352,6 +427,9 @@ async function start() {
     await viewer.load();
     connect(viewer);
     window.viewer = viewer;
+    if (matchMedia("(max-width: 32rem)").matches) {
+      document.querySelector("#views [data-view=axial]").click();
+    }
     for (const canvas of document.querySelectorAll(".pane canvas")) {
       canvas.addEventListener("webglcontextlost", () => fallBack("the graphics were reset"));
     }
