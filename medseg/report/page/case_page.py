@@ -43,7 +43,7 @@ MANY_ROWS = 12
 """A longer table is printed in smaller letters."""
 
 _PAPER_MM = 275  # of A4 between its margins
-_OTHERS_MM = 88  # of heading, head of the table, the words below it, and headlines
+_OTHERS_MM = 92  # of heading, head of the table, the words below it, and headlines
 
 LICENCE = "niivue.LICENSE.txt"
 LIBRARY, LIBRARY_VERSION = "niivue.umd.js", "0.69.0"
@@ -221,7 +221,7 @@ def _find_print_height(rows: Sequence[Row], facts: CaseFacts) -> int:
     row_mm = 4.2 if len(rows) > MANY_ROWS else 4.9
     used_mm = (
         _OTHERS_MM + row_mm * len(rows) + 5 * remarks + 2.5 * len(facts.patient)
-        + (4.1 * notes + 13 if notes else 0) + 4 * (len(facts.manifest) + long + 2)
+        + (4.1 * notes + 13 if notes else 0) + 3.5 * (len(facts.manifest) + long + 2)
     )  # fmt: skip
     fitting = [one for one in PRINT_HEIGHTS if one <= _PAPER_MM - used_mm]
     return max(fitting, default=min(PRINT_HEIGHTS))
