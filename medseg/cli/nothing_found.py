@@ -53,15 +53,21 @@ def refuse_nothing_found(path: Path) -> NoReturn:
 
 
 def refuse_no_image(path: Path) -> None:
-    """Refuse one file that no bundle takes for an image, which is known before a network is made.
+    """Refuse what no bundle takes for an image, which is known before a network is made.
 
-    A folder passes, and so does a file that is named like an image or is DICOM: what it holds is
-    judged when it is read.
+    A folder passes unless it is empty, and so does a file that is named like an image or is DICOM:
+    what it holds is judged when it is read.
 
     Raises:
         IngestError: "unknown-format", with what the file is where its first bytes tell; or
             "truncated", of an empty one.
+        ValueError: an empty folder.
     """
+    if path.is_dir() and not any(True for _ in path.iterdir()):
+        raise ValueError(
+            f"{path.absolute()} holds no case, it is empty: pass an image, a DICOM folder or a "
+            "folder of cases"
+        )
     if path.is_file() and path.stat().st_size == 0 and (error := make_content_error(path)):
         raise error
     is_named = is_volume_file(path) or is_picture_file(path) or is_named_dicom(path)

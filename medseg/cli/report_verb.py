@@ -103,6 +103,8 @@ def report(
     """
     require_output()
     with one_line_errors(also=say_error_as_json(json)):
+        _check_there("before", before)
+        _check_there("after", after)
         from medseg.report.followup import compare_studies, read_case, write_followup
         from medseg.report.followup.write import check_room, describe_followup
 
@@ -137,3 +139,12 @@ def report(
         console.print(shown)
         for line in (*format_lines(found), *(f"written {place}" for place in places.values())):
             say(line)
+
+
+def _check_there(side: str, path: Path) -> None:
+    """Refuse a path that is not there before anything heavy is imported."""
+    if not path.exists():
+        raise FileNotFoundError(
+            f"no such file or folder: {path.absolute()} (--{side} takes a folder of medseg segment "
+            "with one case, or a label map in it)"
+        )

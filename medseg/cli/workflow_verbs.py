@@ -266,8 +266,12 @@ def _run(
             from medseg.cli.nothing_found import refuse_no_image
 
             refuse_no_image(Path(source))
-        before = list_changes(out) if json and out else {}
         words, options = [*fixed, *context.args], list_option_names(context.command.params)
+        if source is not None and out is not None:
+            from medseg.cli.existing_outputs import refuse_outputs_of_volume
+
+            refuse_outputs_of_volume(Path(source), out, words=words)
+        before = list_changes(out) if json and out else {}
         with redirect_stdout(sys.stderr) if json else nullcontext():
             made = run_bundle(root, workflow, run_id=run_id, arguments=words, options=options)
         if json and run_id == _PLANNING:

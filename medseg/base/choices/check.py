@@ -69,6 +69,11 @@ def _describe_contradictions(plain: Mapping[str, Any]) -> Iterator[str]:
                 f"val_interval {interval} is beyond max_epochs {epochs}, so that no weights would "
                 f"be kept: pass --val_interval {epochs} or less"
             )
+    if plain.get("sr") is True and plain.get("seg", "binary") is None:
+        yield (
+            "a DICOM Structured Report refers to a DICOM Segmentation, and seg is null: set seg to "
+            "binary, or sr to False"
+        )
     yield from _describe_warmup_faults(plain.get("warmup_epochs", 0), plain)
     for key in ("image_size", "spacing_mm"):
         axes = 3 if key == "spacing_mm" else plain.get("spatial_dims")

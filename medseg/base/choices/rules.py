@@ -91,7 +91,16 @@ _ORDERED = make_range_rule("the low end before the high end", lambda low, high: 
 _LAYER = Rule("text, or a list of text and a dictionary", _is_layer)
 _COMPONENT = allow_null(Rule("a component", _is_component))
 _PATH = Rule("a path", _is_path)
-_DEVICE = Rule("text, such as cpu or cuda:0", _is_path)
+_DEVICES = (
+    *("cpu", "cuda", "mps", "xpu", "hpu", "xla", "hip", "ipu", "mtia", "maia", "ve", "fpga"),
+    *("vulkan", "opengl", "opencl", "lazy", "meta", "privateuseone"),
+)
+"""What torch knows by name, said before it is imported, which takes seconds."""
+
+_DEVICE = Rule(
+    "cpu, cuda, cuda:0 or another device that torch knows",
+    lambda value: _is_path(value) and str(value).partition(":")[0] in _DEVICES,
+)
 
 _LABELS = allow_list("a whole number", lambda x: is_whole(x, -(2**31)))
 _HALO = allow_list("a whole number of at least 0", lambda x: is_count(x, 0), most=LARGEST)

@@ -167,3 +167,17 @@ def test_the_largest_number_is_told_to_whoever_went_beyond_it():
         check_choices({"max_epochs": 0})
     with pytest.raises(ValueError, match=r"at least 2$"):
         check_choices({"folds": "many"})
+
+
+def test_a_report_without_the_segmentation_that_it_refers_to_is_a_contradiction():
+    with pytest.raises(ValueError, match="refers to a DICOM Segmentation, and seg is null"):
+        check_choices({"sr": True, "seg": None})
+    check_choices({"sr": True, "seg": "binary"})
+    check_choices({"sr": False, "seg": None})
+
+
+def test_a_device_that_torch_does_not_know_is_refused_before_torch_is_imported():
+    with pytest.raises(ValueError, match="device is 'gpu': it must be cpu, cuda, cuda:0"):
+        check_choices({"device": "gpu"})
+    for device in ("cpu", "cuda", "cuda:1", "mps"):
+        check_choices({"device": device})
