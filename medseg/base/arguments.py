@@ -69,7 +69,8 @@ def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
         ValueError: it is none of them; the remedy names the nearest one, if one is near.
     """
     if value not in choices:
-        near = find_near_word(str(value), choices)
+        same = (choice for choice in choices if choice.lower() == str(value).lower())
+        near = next(same, None) or find_near_word(str(value), choices)
         remedy = f"pass {near!r}" if near else "choose one of them"
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}: {remedy}")
 

@@ -31,12 +31,12 @@ def check_probabilities(values: NDArray, quantity: str) -> None:
     if not np.isfinite(values).all():
         count = int(values.size - np.isfinite(values).sum())
         raise ValueError(
-            f"a {quantity} goes from 0 to 1, and {count} of {values.size} values are infinite or "
+            f"{quantity} goes from 0 to 1, and {count} of {values.size} values are infinite or "
             "no number: set them to 0, or look for the fault in what computed them"
         )
     if values.min() < 0 or values.max() > 1:
         raise ValueError(
-            f"a {quantity} goes from 0 to 1, and the values from {values.min():g} to "
+            f"{quantity} goes from 0 to 1, and the values from {values.min():g} to "
             f"{values.max():g}: scale them"
         )
 

@@ -10,6 +10,7 @@ from typing import Literal
 import highdicom as hd
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import Dataset
 from pydicom.sr.codedict import codes
 
 from medseg.base.arguments import check_choice
@@ -19,7 +20,7 @@ from medseg.export.label_values import check_probabilities
 from medseg.export.mask_place import check_place, find_high
 from medseg.export.new_object import describe_object, hush_highdicom
 from medseg.export.segmentation import place_in_patient
-from medseg.export.segments import Algorithm
+from medseg.export.segments import UNKNOWN_CATEGORY, Algorithm
 from medseg.export.source_images import SourceImages
 from medseg.export.texts import make_long_string
 from medseg.export.uids import make_uid
@@ -119,8 +120,44 @@ def write_parametric_map(
             content_label=label,
             content_description=described,
         )
-    made.Laterality = ""  # must be there: whether the body part is paired is not known
+    _put_in_order(made)
+    made.ContentCreatorName = ""  # no person
+    made.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [_describe_anatomy()]
     with whole(Path(path)) as partial:
         made.save_as(partial)
     logger.debug("DICOM parametric map: %s", path)
     return images.notes
+
+
+def _put_in_order(made: Dataset) -> None:
+    """Turn the frames round where they go against the normal of their planes, as highdicom has it.
+
+    dcmqi takes it for granted that they go along the normal, and else reads the map mirrored.
+    """
+    shared, frames = made.SharedFunctionalGroupsSequence[0], made.PerFrameFunctionalGroupsSequence
+    turn = np.array(shared.PlaneOrientationSequence[0].ImageOrientationPatient, float)
+    first, last = (
+        np.array(frames[n].PlanePositionSequence[0].ImagePositionPatient, float) for n in (0, -1)
+    )
+    if (last - first) @ np.cross(turn[:3], turn[3:]) >= 0:
+        return
+    planes = np.frombuffer(made.FloatPixelData, np.float32).reshape(len(frames), -1)
+    made.FloatPixelData = planes[::-1].tobytes()
+    made.PerFrameFunctionalGroupsSequence = list(frames)[::-1]
+    for number, frame in enumerate(made.PerFrameFunctionalGroupsSequence, start=1):
+        frame.FrameContentSequence[0].DimensionIndexValues = number
+
+
+def _describe_anatomy() -> Dataset:
+    """What the frames show (PS3.3 section C.7.6.16.2.8): tissue, since the body part is not known.
+
+    dcmqi 1.5.7 crashes where it is absent.
+    """
+    region, anatomy = Dataset(), Dataset()
+    region.CodeValue, region.CodingSchemeDesignator = (
+        UNKNOWN_CATEGORY.value,
+        UNKNOWN_CATEGORY.scheme,
+    )
+    region.CodeMeaning = UNKNOWN_CATEGORY.meaning
+    anatomy.AnatomicRegionSequence, anatomy.FrameLaterality = [region], "U"
+    return anatomy

@@ -19,6 +19,7 @@ from medseg.geometry import Geometry
 
 DCIODVFY = shutil.which("dciodvfy")
 SEG_READER = shutil.which("segimage2itkimage", path=str(Path(sys.executable).parent))
+MAP_READER = shutil.which("paramap2itkimage", path=str(Path(sys.executable).parent))
 PLASTIMATCH = shutil.which("plastimatch")
 
 needs_dciodvfy = pytest.mark.skipif(DCIODVFY is None, reason="dicom3tools is not installed")
@@ -51,6 +52,16 @@ def read_by_dcmqi(path: Path, folder: Path, geometry: Geometry) -> np.ndarray:
         assert np.abs(at - at.round()).max(initial=0) < 0.01
         found[tuple(at.round().astype(int).T)] = values
     return found
+
+
+def read_map_by_dcmqi(path: Path, folder: Path) -> SimpleITK.Image:
+    """The numbers of a Parametric Map as dcmqi reads them, with their place in LPS+."""
+    folder.mkdir()
+    command = [str(MAP_READER), "--inputDICOM", str(path), "--outputDirectory", str(folder)]
+    told = _run([*command, "-t", "nrrd"])
+    assert told.returncode == 0, told.stdout + told.stderr
+    (file,) = folder.glob("*.nrrd")
+    return SimpleITK.ReadImage(str(file))
 
 
 def read_by_plastimatch(

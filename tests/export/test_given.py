@@ -62,7 +62,7 @@ def test_a_report_refuses_a_path_as_its_source(tmp_path):
 
 @pytest.mark.parametrize(("name", "near"), [("binary", "BINARY"), ("labelmap", "LABELMAP")])
 def test_an_unknown_type_is_refused_with_the_nearest(name, near, series, tmp_path):
-    said = f"segmentation_type must be one of BINARY, LABELMAP, FRACTIONAL, got '{name}': "
+    said = f"must be one of BINARY, LABELMAP, FRACTIONAL, got '{name}': pass '{near}'"
     with pytest.raises(ValueError, match=said):
         write(write_seg, series, tmp_path / "made.dcm", segmentation_type=name)
 
@@ -76,7 +76,7 @@ def test_an_unknown_quantity_is_refused(series, tmp_path):
 def test_probabilities_that_are_none_are_refused(wrong, series, tmp_path):
     values = np.full((2, *series.geometry.shape), 0.5)
     values[0, 0, 0, 0] = wrong
-    with pytest.raises(ValueError, match="a probability goes from 0 to 1, and"):
+    with pytest.raises(ValueError, match="probability goes from 0 to 1, and"):
         write(write_seg, series, tmp_path / "seg.dcm", mask=values, segmentation_type="FRACTIONAL")
     assert not (tmp_path / "seg.dcm").exists()
 

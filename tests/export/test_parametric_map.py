@@ -6,7 +6,8 @@ import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
-from export.judges import find_errors, needs_dciodvfy
+import SimpleITK
+from export.judges import find_errors, needs_dciodvfy, needs_dcmqi, read_map_by_dcmqi
 from export.test_segmentation import ALGORITHM, KINDS, write_kind
 
 from medseg.export import Algorithm, write_parametric_map
@@ -39,6 +40,20 @@ def test_every_number_comes_back_in_its_place(kind, tmp_path):
         coordinate_system="PATIENT",
     )
     np.testing.assert_array_equal(found.match_geometry(grid).array.transpose(2, 1, 0), values)
+
+
+@needs_dcmqi
+@pytest.mark.parametrize("kind", ["axial", "oblique", "sagittal", "descending", "multi-frame"])
+def test_dcmqi_reads_every_number_in_its_place(kind, tmp_path):
+    series = write_kind(kind, tmp_path / "ct")
+    values = write(series, tmp_path / "map.dcm")
+    image = read_map_by_dcmqi(tmp_path / "map.dcm", tmp_path / "read")
+    array = SimpleITK.GetArrayFromImage(image)
+    assert array.size == values.size
+    for voxel in ((0, 0, 0), (3, 1, 2), tuple(n - 1 for n in values.shape)):
+        place = series.geometry.voxel_to_world(voxel) * (-1, -1, 1)
+        i, j, k = image.TransformPhysicalPointToIndex(place)
+        assert array[k, j, i] == values[voxel]
 
 
 @needs_dciodvfy
