@@ -282,10 +282,11 @@ def check_weights_exist(bundle: Path, workflow: str, overrides: Mapping[str, Any
             f"the bundle its weights with {command}"
         )
     others = sorted(path.parent.parent.name for path in root.parent.glob(f"*/{WEIGHTS}"))
-    have = f"a bundle that has weights ({', '.join(others)})" if others else "one that has weights"
+    ready = f"{', '.join(others)} can be used at once, with -b; " if others else ""
+    have = "one of these" if others else "one that has weights"
     raise FileNotFoundError(
-        f"the bundle {root} has no weights: name {have} or a training run with -b, pass --weights "
-        f"with a file, or train it first: medseg train -b {shlex.quote(str(root))}"
+        f"{ready}the bundle {root} has no weights: name {have} or a training run with -b, pass "
+        f"--weights with a file, or train it first: medseg train -b {shlex.quote(str(root))}"
     )
 
 
