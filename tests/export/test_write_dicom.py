@@ -31,7 +31,7 @@ CLASSES = {"low": [1], "high": [2]}
 def segment(tmp_path):
     """Segment a case by thresholds, as a bundle does with a network."""
 
-    def run(path, out="out", *, measured=False, **options):
+    def run(path, out="out", *, measured=False, classes=CLASSES, **options):
         reader = VolumeReader(**options.pop("reader", {}))
         before = Compose(
             [
@@ -49,13 +49,13 @@ def segment(tmp_path):
         first = WriteDicomd(
             "pred",
             tmp_path / out,
-            classes=CLASSES,
+            classes=classes,
             reader=reader,
             made_by="liver 0.1.0, run 2026-01-02",
             **options,
         )
         if measured:
-            first = Compose([WriteMeasurementsd("pred", tmp_path / out, classes=CLASSES), first])
+            first = Compose([WriteMeasurementsd("pred", tmp_path / out, classes=classes), first])
         return WriteLabelMapd("pred", tmp_path / out, first=first)(case)
 
     return run
@@ -101,6 +101,25 @@ def test_probabilities_come_back_in_their_place_on_the_grid_of_the_series(segmen
     assert seg.SegmentationType == "FRACTIONAL"
     frames = seg.get_volume(segment_numbers=[2], allow_missing_positions=True)
     assert np.isclose(np.max(frames.array), high.max(), atol=1 / 255)
+
+
+def test_all_objects_of_a_class_that_encloses_others_name_what_they_hold(segment, tmp_path):
+    write_series(tmp_path / "ct", make_series(ramp((5, 6, 4))))
+    nested = {"low": [1, 2], "high": [2]}
+    files = ProbabilityFiles(tmp_path / "out", classes=CLASSES)
+    options = {"probability_maps": True, "probabilities": files, "classes": nested}
+    for seg, name in (("binary", "low outside high"), ("fractional", "low")):
+        segment(tmp_path / "ct", seg=seg, sr=True, measured=True, **options)
+        made = {path.stem[6:]: pydicom.dcmread(path) for path in (tmp_path / "out").glob("*.dcm")}
+        assert [one.SegmentLabel for one in made["seg"].SegmentSequence] == [name, "high"]
+        assert made["probability_1"].SeriesDescription == "liver, probability of low"
+        groups = hd.sr.srread(
+            tmp_path / "out" / "study_sr.dcm"
+        ).content.get_volumetric_roi_measurement_groups()
+        assert groups[0].tracking_identifier == "low"
+        assert groups[0].get_measurements()[0].value == pytest.approx(
+            120 * 0.46875 / 1000, abs=1e-4
+        )
 
 
 @needs_dciodvfy
