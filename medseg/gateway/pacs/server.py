@@ -222,6 +222,11 @@ class DicomwebServer:
             return UnavailableError(f"the server has no time (HTTP {status}): {what}")
         if status in _NO_SERVICE and what == _SEARCH:
             return UnavailableError(f"no DICOMweb at server.url (HTTP {status}): correct it")
+        if status == 400 and what == _SEARCH:
+            return AttemptError(
+                "the server does not understand a search (HTTP 400): correct server.url if its "
+                "DICOMweb is at another path"
+            )
         return AttemptError(f"the server failed (HTTP {status}): {what}")
 
     @contextmanager

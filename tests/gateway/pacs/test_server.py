@@ -119,6 +119,12 @@ def test_an_address_without_dicomweb_is_to_be_corrected(server, pacs, status):
         server.ask()
 
 
+def test_a_server_that_does_not_understand_a_search_may_be_at_another_path(server, pacs):
+    pacs.faults["search"] = 400
+    with pytest.raises(AttemptError, match=r"HTTP 400.: correct server\.url if its DICOMweb is at"):
+        server.ask()
+
+
 def test_a_port_that_speaks_no_http_is_named_as_maybe_no_dicomweb_port(settings):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
