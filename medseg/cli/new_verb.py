@@ -1,6 +1,7 @@
 """New verb: a bundle for one's own data."""
 
 import sys
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
@@ -11,14 +12,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from medseg.base.text import shorten_list
 from medseg.cli.errors import one_line_errors
 from medseg.cli.numbers import NumberOption, WholeOption
 from medseg.cli.output import Json, say, say_error_as_json, say_json
 from medseg.cli.paths import PathOption
 
 if TYPE_CHECKING:
-    from medseg.bundles.own.measure_steps import StepCost
-    from medseg.planning.plan_folder import PlannedFolder
+    from medseg.bundles.own.make_bundle import MadeBundle
 
 
 def new(
@@ -59,6 +60,20 @@ def new(
         float | None,
         NumberOption(help="Time that the training may take on this machine; it sets the epochs."),
     ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Memory that a step may take, such as 6GiB; patches are made smaller for it.",
+        ),
+    ] = None,
+    replan: Annotated[
+        bool,
+        typer.Option(
+            "--replan",
+            help="Plan a bundle of medseg new again; what was changed in its task.json stays.",
+        ),
+    ] = False,
     measure: Annotated[
         bool, typer.Option(help="Try a few steps, to say how long they take and what they need.")
     ] = True,
@@ -74,14 +89,21 @@ def new(
     """
     with one_line_errors(also=say_error_as_json(json)):
         from medseg.base.arguments import check_choice
-        from medseg.bundles.own.measure_steps import measure_steps
-        from medseg.bundles.own.write_bundle import check_new, write_bundle
+        from medseg.bundles.own.make_bundle import make_bundle
+        from medseg.bundles.own.write_bundle import check_new
         from medseg.datasets.own.class_names import parse_classes
+        from medseg.inference.tiles.memory_plan import parse_bytes
         from medseg.planning.plan import SIZES
         from medseg.planning.plan_folder import plan_folder
 
         check_choice("preset", preset, tuple(SIZES))
-        check_new(out, name)
+        if not replan:
+            check_new(out, name)
+        elif not (out / name).is_dir():
+            raise FileNotFoundError(f"no bundle {out / name} to plan again: leave --replan out")
+        most_bytes = None if memory is None else parse_bytes(memory)
+        if most_bytes is not None and not measure:
+            raise ValueError("--memory tries steps: leave --no-measure out")
         if hours is not None and (hours <= 0 or not measure):
             raise ValueError(
                 "--hours sets the epochs by steps that are tried: pass a number above 0, without "
@@ -99,68 +121,57 @@ def new(
                 preset=preset,  # type: ignore[arg-type]  # checked above
             )
             datalist = planned.write_datalist(seed=seed)
-            folder = write_bundle(out / name, planned.task)
-            cost = measure_steps(folder) if measure else None
-            if cost is not None and hours is not None:
-                planned = _fit_into(planned, folder, hours=hours, step_seconds=cost.seconds)
+            made = make_bundle(
+                out / name,
+                planned,
+                replan=replan,
+                measure=measure,
+                hours=hours,
+                most_bytes=most_bytes,
+            )
         if json:
-            say_json(_describe(planned, folder, datalist, cost))
+            say_json(_describe(made, datalist))
         else:
-            _print(planned, folder, datalist, cost)
+            _print(made, datalist)
 
 
-def _describe(
-    planned: "PlannedFolder", folder: Path, datalist: Path, cost: "StepCost | None"
-) -> dict[str, Any]:
+def _describe(made: "MadeBundle", datalist: Path) -> dict[str, Any]:
     """What was found, planned and written, for a program."""
+    planned = made.planned
     return {
-        "bundle": str(folder.absolute()),
+        "bundle": str(made.folder.absolute()),
         "datalist": str(datalist.absolute()),
         "classes": planned.classes,
         "dicom": [list(row) for row in planned.dicom_rows],
         "fingerprint": asdict(planned.found),
         "plan": [asdict(choice) for choice in planned.choices],
-        "step": None if cost is None else asdict(cost),
+        "doubts": [asdict(doubt) for doubt in planned.doubts],
+        "kept": made.kept,
+        "step": None if made.cost is None else asdict(made.cost),
     }
 
 
-def _print(planned: "PlannedFolder", folder: Path, datalist: Path, cost: "StepCost | None") -> None:
+def _print(made: "MadeBundle", datalist: Path) -> None:
     """The same for a person: each choice with its reason, and what to run next."""
+    planned = made.planned
     if planned.dicom_rows:
-        drawn = Table("case", "series", "object", "names", box=None, pad_edge=False)
-        for row in planned.dicom_rows:
-            drawn.add_row(*map(escape, row))
-        Console().print(drawn)
-    table = Table(box=None, pad_edge=False)
-    for heading in ("key", "value", "why"):
-        table.add_column(heading)
-    for choice in planned.choices:
-        table.add_row(*map(escape, (choice.key.strip("_"), str(choice.value), choice.why)))
-    Console().print(table)
+        _print_table(("case", "series", "object", "names"), planned.dicom_rows)
+    rows = [(one.key.strip("_"), str(one.value), one.why) for one in planned.choices]
+    _print_table(("key", "value", "why"), rows)
     say(f"{planned.found.cases} cases: {datalist}")
-    if cost is not None:
-        say(
-            f"a step takes {cost.seconds:.2g} s on this machine and "
-            f"{cost.peak_bytes / 2**30:.1f} GiB of memory, beside the program and the images"
-        )
-    say(f"bundle: {folder}; next: medseg train -b {planned.name}")
+    for line in made.describe_cost():
+        say(line)
+    for key, value in made.kept.items():
+        say(f"kept as you changed it: {key} = {value}")
+    if planned.doubts:
+        listed = shorten_list([f"{one.case} ({one.finding})" for one in planned.doubts])
+        say(f"look at these cases first: {listed}")
+    say(f"the plan with pictures: {made.page}")
+    say(f"bundle: {made.folder}; next: medseg train -b {planned.name}")
 
 
-def _fit_into(
-    planned: "PlannedFolder", folder: Path, *, hours: float, step_seconds: float
-) -> "PlannedFolder":
-    """Set the epochs by the time that there is, in the plan and in the bundle."""
-    from medseg.bundles.own.write_bundle import change_task
-    from medseg.planning.plan import fit_epochs
-
-    epochs = fit_epochs(
-        planned.found.cases,
-        batch_size=planned.task["batch_size"],
-        step_seconds=step_seconds,
-        hours=hours,
-    )
-    why = f"fit into {hours:g} hours at {step_seconds:.2g} s a step"
-    fitted = planned.with_choice("max_epochs", epochs, why)
-    fitted = fitted.with_choice("val_interval", max(epochs // 5, 1), "five times")
-    change_task(folder, fitted.task)
-    return fitted
+def _print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    table = Table(*headings, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Console().print(table)

@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from medseg.datasets.own.pair_files import Pair
 from medseg.geometry import Geometry
+from medseg.inference.preview.thumbnail import draw_picture_thumbnail, draw_thumbnail
 from medseg.ingest import IngestError, load
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.pictures.file import read_picture
@@ -26,6 +27,8 @@ THUMBNAIL = 24
 """Voxels along each axis of the small label maps by which a mirrored label is told from another."""
 
 PERCENTILES = (0.5, 50.0, 99.5)
+
+_DRAWN = (1, 99)  # percentiles of an image that are black and white in its thumbnail
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +44,7 @@ class CaseFacts:
         is_ct: whether the values are those of a CT with air around the body.
         foreground: values of the image within labels, a sample.
         places: label value -> share of the label in each cell of a coarse grid over the image.
+        thumbnail: a small picture with the labels, as JPEG.
     """
 
     case: str
@@ -51,6 +55,7 @@ class CaseFacts:
     is_ct: bool = False
     foreground: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     places: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
+    thumbnail: bytes = b""
 
 
 def measure_case(pair: Pair) -> CaseFacts:
@@ -82,6 +87,7 @@ def _measure_volume(case: str, image_path: Path, label_path: Path) -> CaseFacts:
     label = _to_values(nio.apply_orientation(label, turn), case)
     image = nio.apply_orientation(image, turn)
     turned = Geometry(label.shape, grid.affine @ nio.inv_ornt_aff(turn, grid.shape))
+    black, white = np.percentile(image, _DRAWN)
     return CaseFacts(
         case=case,
         shape=label.shape,
@@ -91,6 +97,7 @@ def _measure_volume(case: str, image_path: Path, label_path: Path) -> CaseFacts:
         is_ct=is_scan_in_hounsfield(image[None]),
         foreground=_sample(image[label > 0]),
         places=_find_places(label),
+        thumbnail=draw_thumbnail(image, label, turned, limits=(float(black), float(white))),
     )
 
 
@@ -114,6 +121,7 @@ def _measure_picture(case: str, image_path: Path, label_path: Path) -> CaseFacts
         counts=_count(label),
         foreground=_sample(image[:, label > 0]),
         places=_find_places(label),
+        thumbnail=draw_picture_thumbnail(image if len(image) == 3 else image[0], label),
     )
 
 

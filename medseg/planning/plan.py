@@ -51,6 +51,10 @@ FEWEST_AT_BOTTOM = 4
 """Voxels along each axis at the deepest level, at least, as nnU-Net has it."""
 
 MOST_LEVELS = 6
+FEWEST_HALVINGS = 2
+"""Networks of the family have three levels or more; of small images fewer voxels than
+`FEWEST_AT_BOTTOM` are left at the deepest one."""
+
 FEWEST_CASES = 3
 FEWEST_FOR_BATCH_NORM = 8
 TEST_SHARE = 0.2
@@ -71,12 +75,15 @@ class Choice:
     why: str
 
 
-def make_plan(found: Fingerprint, *, preset: Preset = "small") -> list[Choice]:
+def make_plan(
+    found: Fingerprint, *, preset: Preset = "small", most_voxels: int | None = None
+) -> list[Choice]:
     """Choose the keys of a task for a dataset.
 
     Args:
         found: what its cases have in common.
         preset: see `SIZES`.
+        most_voxels: of a patch, or pixels; None for the preset's.
 
     Raises:
         ValueError: there are fewer than 3 cases.
@@ -93,7 +100,7 @@ def make_plan(found: Fingerprint, *, preset: Preset = "small") -> list[Choice]:
         max(round(n * before / after), 1)
         for n, before, after in zip(found.shape, found.spacing_mm, spacing, strict=True)
     ]
-    most = size.patch_voxels if is_volume else size.patch_pixels
+    most = most_voxels or (size.patch_voxels if is_volume else size.patch_pixels)
     patch, strides, kernels = choose_patch(shape, spacing, most=most)
     channels = [min(size.first_channels * 2**k, size.most_channels) for k in range(len(kernels))]
     batch = 2 if is_volume else max(min(size.batch_pixels // prod(patch), found.cases), 2)
@@ -114,6 +121,11 @@ def count_training_cases(cases: int) -> int:
     return max(round(cases * (1 - TEST_SHARE) * (1 - 1 / FOLDS)), 1)
 
 
+def count_steps(cases: int, *, batch_size: int) -> int:
+    """The steps of an epoch of a fold."""
+    return max(count_training_cases(cases) // batch_size, 1)
+
+
 def fit_epochs(cases: int, *, batch_size: int, step_seconds: float, hours: float) -> int:
     """The epochs that fit into a time, of which `STEP_SHARE` is for steps; 1 at least.
 
@@ -127,7 +139,7 @@ def fit_epochs(cases: int, *, batch_size: int, step_seconds: float, hours: float
         >>> fit_epochs(250, batch_size=2, step_seconds=1.0, hours=1.0)
         35
     """
-    steps = max(count_training_cases(cases) // batch_size, 1)
+    steps = count_steps(cases, batch_size=batch_size)
     return max(int(hours * 3600 * STEP_SHARE / (step_seconds * steps)), 1)
 
 
@@ -173,7 +185,7 @@ def choose_patch(
     while True:
         strides, kernels = _choose_levels(patch, spacing_mm)
         total = [int(t) for t in np.prod(strides, axis=0)] if strides else [1] * len(patch)
-        rounded = [-(-n // t) * t for n, t in zip(patch, total, strict=True)]
+        rounded = [max(-(-n // t), min(t, 2)) * t for n, t in zip(patch, total, strict=True)]
         if prod(rounded) <= most:
             return rounded, strides, kernels
         lengths = [n * mm for n, mm in zip(patch, spacing_mm, strict=True)]
@@ -192,6 +204,8 @@ def _choose_levels(
         near = [mm < 2 * fine for mm in spacing]
         kernels.append([3 if is_near else 1 for is_near in near])
         halved = [n >= 2 * FEWEST_AT_BOTTOM and ok for n, ok in zip(sizes, near, strict=True)]
+        if not any(halved) and len(strides) < FEWEST_HALVINGS:  # the patch is padded for it
+            halved = [2 * n > max(sizes) and (n >= 4 or max(sizes) < 4) for n in sizes]
         if not any(halved) or len(kernels) == MOST_LEVELS:
             break
         strides.append([2 if h else 1 for h in halved])

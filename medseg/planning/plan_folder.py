@@ -15,6 +15,7 @@ from medseg.datasets.own.class_names import choose_classes, find_ignored
 from medseg.datasets.own.find_cases import find_cases
 from medseg.datasets.own.pair_files import Pair
 from medseg.planning.case_facts import CaseFacts, measure_case
+from medseg.planning.doubts import Doubt, find_doubts
 from medseg.planning.fingerprint import Fingerprint, make_fingerprint
 from medseg.planning.plan import TEST_SHARE, Choice, Preset, make_plan
 from medseg.planning.task import make_task
@@ -35,6 +36,9 @@ class PlannedFolder:
         datalist_dir: folder of the datalist.
         folds: how many folds the cases came with; None where they are to be chosen.
         dicom_rows: of DICOM: case, folder of the series, object, and what its names became.
+        facts: of each case.
+        doubts: cases that differ from the others.
+        preset: size of network and training.
     """
 
     name: str
@@ -45,6 +49,9 @@ class PlannedFolder:
     datalist_dir: Path
     folds: int | None = None
     dicom_rows: Sequence[tuple[str, str, str, str]] = ()
+    facts: Sequence[CaseFacts] = ()
+    doubts: Sequence[Doubt] = ()
+    preset: Preset = "small"
 
     @property
     def task(self) -> dict[str, Any]:
@@ -56,6 +63,14 @@ class PlannedFolder:
             values=self.found.values,
             dataset_dir=self.datalist_dir.as_posix(),
         )
+
+    def with_patch(self, most_voxels: int) -> PlannedFolder:
+        """A copy whose patches have so many voxels at most, with what follows from that."""
+        plan = make_plan(self.found, preset=self.preset, most_voxels=most_voxels)
+        made = {one.key: one for one in plan}
+        keys = ("image_size", "strides", "kernel_size", "channels")
+        kept = [choice for choice in self.choices if choice.key not in keys]
+        return replace(self, choices=[*kept, *(made[key] for key in keys if key in made)])
 
     def with_choice(self, key: str, value: Any, why: str) -> PlannedFolder:
         """A copy with another value of a key."""
@@ -111,7 +126,8 @@ def plan_folder(
     cases = find_cases(data, out=lists / name, images=images, labels=labels)
     labelled = [pair for pair in cases.pairs if pair.label is not None]
     items = [_list_item(pair, patients) for pair in labelled]
-    found = make_fingerprint(_measure(labelled, cases.faults))
+    facts = _measure(labelled, cases.faults)
+    found = make_fingerprint(facts)
     named = cases.classes if classes is None else classes
     chosen = choose_classes(data, name, found.values) if named is None else dict(named)
     choices = make_plan(found, preset=preset)
@@ -121,7 +137,19 @@ def plan_folder(
     folds = max(given) + 1 if given else None
     if folds is not None:
         choices = [*choices, Choice("folds", folds, "the cases came with them")]
-    return PlannedFolder(name, items, found, choices, chosen, lists / name, folds, cases.rows)
+    return PlannedFolder(
+        name=name,
+        items=items,
+        found=found,
+        choices=choices,
+        classes=chosen,
+        datalist_dir=lists / name,
+        folds=folds,
+        dicom_rows=cases.rows,
+        facts=facts,
+        doubts=find_doubts(facts),
+        preset=preset,
+    )
 
 
 def _measure(pairs: Sequence[Pair], faults: Sequence[str]) -> list[CaseFacts]:

@@ -5,7 +5,8 @@ import json
 from cli.commands import run_medseg
 from planning.test_plan_folder import data as data  # a fixture
 
-from medseg.bundles.own import measure_steps
+from medseg.bundles.own import make_bundle
+from medseg.bundles.own.measure_steps import StepCost
 
 
 def test_it_prints_each_choice_with_its_reason_and_what_to_run_next(data):
@@ -41,8 +42,8 @@ def test_a_bundle_of_ones_own_is_built_again_by_its_name(data, tmp_path):
 
 
 def test_hours_set_the_epochs_by_a_step_that_is_tried(data, tmp_path, monkeypatch):
-    cost = measure_steps.StepCost(seconds=3.6, peak_bytes=2**30)
-    monkeypatch.setattr(measure_steps, "measure_steps", lambda folder: cost)
+    cost = StepCost(seconds=3.6, peak_bytes=2**30)
+    monkeypatch.setattr(make_bundle, "measure_steps", lambda folder: cost)
     ended = run_medseg("new", "kidney", "--data", data, "--hours", "0.1")
     assert "a step takes 3.6 s on this machine and 1.0 GiB" in ended.stdout
     task = json.loads((tmp_path / "bundles" / "kidney" / "task.json").read_text())
@@ -54,3 +55,23 @@ def test_hours_without_a_step_that_is_tried_are_refused(data):
     ended = run_medseg("new", "kidney", "--data", data, "--hours", "1", "--no-measure")
     assert ended.exit_code != 0
     assert "--hours sets the epochs by steps that are tried" in ended.stderr
+
+
+def test_a_bundle_is_planned_again_and_keeps_its_changes(data, tmp_path):
+    words = ("new", "kidney", "--data", data, "--no-measure")
+    assert "leave --replan out" in run_medseg(*words, "--replan").stderr
+    run_medseg(*words)
+    task = tmp_path / "bundles" / "kidney" / "task.json"
+    task.write_text(json.dumps({**json.loads(task.read_text()), "max_epochs": 9}))
+    assert run_medseg(*words).exit_code != 0
+    ended = run_medseg(*words, "--replan")
+    assert ended.exit_code == 0
+    assert "kept as you changed it: max_epochs = 9" in ended.stdout
+    assert json.loads(task.read_text())["max_epochs"] == 9
+
+
+def test_memory_without_a_step_that_is_tried_and_what_is_no_memory_are_refused(data):
+    ended = run_medseg("new", "kidney", "--data", data, "--memory", "1GiB", "--no-measure")
+    assert "--memory tries steps: leave --no-measure out" in ended.stderr
+    ended = run_medseg("new", "kidney", "--data", data, "--memory", "much")
+    assert "'much' is not an amount of memory" in ended.stderr

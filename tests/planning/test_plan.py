@@ -10,6 +10,7 @@ import pytest
 from medseg.planning.fingerprint import Fingerprint
 from medseg.planning.plan import (
     FEWEST_AT_BOTTOM,
+    FEWEST_HALVINGS,
     SIZES,
     choose_patch,
     choose_spacing,
@@ -75,8 +76,16 @@ def test_a_patch_fits_the_budget_and_its_levels(shape, spacing, most):
     assert len(kernels) == len(strides) + 1
     for n, stride, whole in zip(patch, total, shape, strict=True):
         assert n % stride == 0
-        assert stride == 1 or n // stride >= FEWEST_AT_BOTTOM
-        assert n < whole + stride
+        is_small = len(strides) <= FEWEST_HALVINGS
+        assert stride == 1 or n // stride >= (2 if is_small else FEWEST_AT_BOTTOM)
+        assert n < whole + stride or n == 2 * stride
+
+
+@pytest.mark.parametrize("shape", [(12, 12, 12), (5, 6, 4), (64, 8, 8), (20, 9)])
+def test_a_network_has_three_levels_however_small_the_images_are(shape):
+    _, strides, kernels = choose_patch(shape, (1.0,) * len(shape), most=10**6)
+    assert len(kernels) >= 3
+    assert all(max(step) == 2 for step in strides)
 
 
 def test_a_coarse_axis_is_neither_halved_nor_convolved_until_the_others_are_as_coarse():

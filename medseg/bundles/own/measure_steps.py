@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from medseg.base.errors import find_root_cause
+
 TIMED = 2
 """Steps that are timed, after one that is not."""
 
@@ -32,6 +34,7 @@ def measure_steps(bundle: Path) -> StepCost:
 
     Raises:
         MemoryError: the process was ended, as the system does where memory runs out.
+        ValueError: the network cannot be trained so.
 
     Example:
         >>> measure_steps(Path("bundles/kidney")).seconds  # doctest: +SKIP
@@ -51,11 +54,24 @@ def measure_steps(bundle: Path) -> StepCost:
         ) from error
     finally:
         worker.join()
+    if isinstance(answer, str):
+        raise ValueError(f"the steps that were tried failed: {answer}")
     return StepCost(*answer)
 
 
 def _send_cost(bundle: Path, sender: Any) -> None:
-    """Run the steps; the seconds of the fastest timed one and the growth of memory are sent."""
+    """Send what the steps cost, or why they failed."""
+    try:
+        sender.send(_run_steps(bundle))
+    except MemoryError:
+        raise
+    except Exception as error:
+        cause = find_root_cause(error)
+        sender.send(f"{type(cause).__name__}: {' '.join(str(cause).split())}")
+
+
+def _run_steps(bundle: Path) -> tuple[float, int]:
+    """Run the steps: the seconds of the fastest timed one and the growth of memory."""
     import torch
     from monai.bundle import ConfigParser
 
@@ -87,4 +103,4 @@ def _send_cost(bundle: Path, sender: Any) -> None:
             seconds.append(time.perf_counter() - start)
 
     peak = measure_growth(work)
-    sender.send((min(seconds[1:]), peak))
+    return min(seconds[1:]), peak

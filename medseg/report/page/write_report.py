@@ -26,6 +26,7 @@ from medseg.inference.outputs.source import get_source_geometry
 from medseg.inference.outputs.value_unit import find_unit, get_unit
 from medseg.inference.preview.display import measure_limits
 from medseg.inference.preview.source import DRAWN, VALUES, read_again
+from medseg.inference.preview.thumbnail import draw_thumbnail
 from medseg.ingest.dicom.series import Series
 from medseg.ingest.dicom.series_label import read_series_label
 from medseg.ingest.reader import VolumeReader
@@ -35,7 +36,6 @@ from medseg.report.page.case_page import ENDING, CaseFacts, write_case_page
 from medseg.report.page.index_page import write_index
 from medseg.report.page.patient import read_patient
 from medseg.report.page.shown_volume import shrink_volume
-from medseg.report.page.thumbnail import draw_thumbnail
 from medseg.report.page.windows import list_windows
 from medseg.report.provenance import describe_provenance, hash_file
 from medseg.report.record_segmentation import RecordSegmentation

@@ -1,4 +1,4 @@
-"""Tests of medseg.report.page.thumbnail: a small picture shows where the structure is."""
+"""Tests of medseg.inference.preview.thumbnail: a small picture shows where the structure is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from medseg.geometry import Geometry
-from medseg.report.page.thumbnail import PIXELS, draw_thumbnail
+from medseg.inference.preview.thumbnail import PIXELS, draw_thumbnail
 
 
 def draw(mask, affine, value=0.0):

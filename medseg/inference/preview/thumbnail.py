@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from medseg.geometry import Geometry
 from medseg.inference.preview.overlay import draw_overlay
@@ -15,6 +16,21 @@ PIXELS = 112
 """The longer side, in pixels."""
 
 _QUALITY = 72  # of JPEG: about 3 kB
+
+
+def draw_picture_thumbnail(image: NDArray, mask: NDArray[np.uint8]) -> bytes:
+    """A picture with its mask, as JPEG.
+
+    Args:
+        image: (rows, columns), or (3, rows, columns) in colour, any numbers.
+        mask: (rows, columns), class indices.
+    """
+    shades = np.moveaxis(image, 0, -1) if image.ndim == 3 else image
+    low, high = float(shades.min()), float(shades.max())
+    shades = (shades.astype(np.float32) - low) / max(high - low, 1e-6)
+    scale = PIXELS / max(mask.shape)
+    height, width = (max(1, round(side * scale)) for side in mask.shape)
+    return _encode(draw_overlay(shades, mask, (width, height)))
 
 
 def draw_thumbnail(
@@ -43,6 +59,10 @@ def draw_thumbnail(
     shades = (plane.image.astype(np.float32) - black) / max(white - black, 1e-6)
     scale = PIXELS / max(plane.size_mm)
     width, height = (max(1, round(side * scale)) for side in plane.size_mm)
+    return _encode(draw_overlay(shades, plane.label, (width, height)))
+
+
+def _encode(picture: Image.Image) -> bytes:
     file = io.BytesIO()
-    draw_overlay(shades, plane.label, (width, height)).save(file, "jpeg", quality=_QUALITY)
+    picture.save(file, "jpeg", quality=_QUALITY)
     return file.getvalue()

@@ -1,0 +1,109 @@
+"""Plan page: what was found in the data and why a training is planned so, for a person."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from medseg.base.files import whole
+from medseg.base.text import escape_unprintable
+from medseg.planning.case_facts import CaseFacts
+from medseg.planning.doubts import Doubt
+from medseg.planning.fingerprint import Fingerprint
+from medseg.planning.plan import Choice
+
+MOST_SHOWN = 24
+"""Cases that are shown with a picture, beside those that are odd."""
+
+TEMPLATE = Path(__file__).with_suffix(".html")
+
+
+def write_plan_page(
+    path: Path,
+    *,
+    name: str,
+    found: Fingerprint,
+    choices: Sequence[Choice],
+    classes: Mapping[str, Sequence[int]],
+    facts: Sequence[CaseFacts],
+    doubts: Sequence[Doubt],
+    costs: Sequence[str] = (),
+) -> None:
+    """Write the page: one file of HTML that needs no other and no network, and runs nothing.
+
+    Args:
+        path: of the page.
+        name: of the bundle.
+        found: the fingerprint of the data.
+        choices: of the plan.
+        classes: class name -> label values.
+        facts: of the cases, for their pictures.
+        doubts: what is odd.
+        costs: what a step takes on this machine, a line each.
+    """
+    odd = {doubt.case: [d.finding for d in doubts if d.case == doubt.case] for doubt in doubts}
+    shown = [one for one in facts if one.case in odd]
+    others = [one for one in facts if one.case not in odd]
+    step = max(len(others) // MOST_SHOWN, 1)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_make_safe)
+    text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        name=name,
+        is_volume=found.dimensions == 3,
+        rows=_describe(found, classes),
+        choices=[(one.key.strip("_"), one.value, one.why) for one in choices],
+        costs=list(costs),
+        odd=[(one.case, _embed(one), "; ".join(odd[one.case])) for one in shown],
+        others=[(one.case, _embed(one)) for one in others[::step][:MOST_SHOWN]],
+    )
+    with whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def _make_safe(value: object) -> object:
+    """A value with escapes in the place of what cannot be printed."""
+    return value if isinstance(value, Markup) else escape_unprintable(str(value))
+
+
+def _embed(one: CaseFacts) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(one.thumbnail).decode()}"
+
+
+def _describe(found: Fingerprint, classes: Mapping[str, Sequence[int]]) -> list[tuple[str, str]]:
+    """What the cases have in common, a line each."""
+    is_volume = found.dimensions == 3
+    unit = "mm" if is_volume else "pixels"
+    kind = ("CT" if found.is_ct else "volumes, no CT") if is_volume else "pictures"
+    varies = ", differs between cases" if found.spacing_varies else ""
+    low, middle, high = found.foreground
+    lines = [
+        ("cases", f"{found.cases}, {kind}, {found.channels} channel{'s' * (found.channels > 1)}"),
+        ("median size", _join(found.shape) + f" (smallest {_join(found.smallest_shape)})"),
+        *([("median spacing", _join(found.spacing_mm) + f" mm{varies}")] if is_volume else []),
+        (
+            "values within labels",
+            f"{low:.4g} to {high:.4g} (0.5 to 99.5 percentile), median {middle:.4g}, mean "
+            f"{found.foreground_mean:.4g}, SD {found.foreground_sd:.4g}",
+        ),
+    ]
+    for label, values in classes.items():
+        known = [value for value in values if value in found.shares]
+        share = sum(found.shares[value] for value in known)
+        cases = max((found.present[value] for value in known), default=0)
+        edge = min((found.smallest_mm[value] for value in known), default=0.0)
+        numbers = ", ".join(map(str, values))
+        lines.append(
+            (
+                f"class {label}",
+                f"label {numbers}; in {cases} of {found.cases} cases; {100 * share:.1f} % of the "
+                f"labelled voxels; as large as a cube of {edge:.3g} {unit}",
+            )
+        )
+    return lines
+
+
+def _join(sizes: Sequence[float]) -> str:
+    return " x ".join(f"{size:g}" for size in sizes)

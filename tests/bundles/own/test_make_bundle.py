@@ -1,0 +1,72 @@
+"""Tests of medseg.bundles.own.make_bundle: a plan is fitted to time and memory."""
+
+import json
+from math import prod
+
+import pytest
+from planning.test_plan_folder import data as data  # a fixture
+
+from medseg.bundles.own import make_bundle as module
+from medseg.bundles.own.make_bundle import make_bundle
+from medseg.bundles.own.measure_steps import StepCost
+from medseg.planning.plan_folder import plan_folder
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Steps that take a second, and 1 MiB for each thousand voxels of a patch."""
+    sizes = []
+
+    def measure(folder):
+        task = json.loads((folder / "task.json").read_text())
+        sizes.append(prod(task["image_size"]))
+        return StepCost(1.0, sizes[-1] * 2**20 // 1000)
+
+    monkeypatch.setattr(module, "measure_steps", measure)
+    return sizes
+
+
+def read_task(folder):
+    return json.loads((folder / "task.json").read_text())
+
+
+def test_the_bundle_has_its_plan_and_a_page(data, tmp_path, measured):
+    made = make_bundle(tmp_path / "kidney", plan_folder("kidney", data))
+    assert read_task(made.folder) == json.loads((made.folder / "planned.json").read_text())
+    page = made.page.read_text()
+    first, second = made.describe_cost()
+    assert first.startswith("a step takes 1 s on this machine")
+    assert first in page
+    assert second in page
+
+
+def test_patches_shrink_until_a_step_fits_into_memory(data, tmp_path, measured):
+    made = make_bundle(tmp_path / "kidney", plan_folder("kidney", data), most_bytes=1_500_000)
+    assert measured[0] > 1500 >= measured[-1]
+    assert made.cost.peak_bytes <= 1_500_000
+    assert prod(read_task(made.folder)["image_size"]) == measured[-1]
+    config = json.loads((made.folder / "configs" / "train.json").read_text())
+    assert config["image_size"] == made.planned.task["image_size"]
+
+
+def test_memory_for_no_useful_patch_is_refused(data, tmp_path, measured):
+    with pytest.raises(ValueError, match="smaller ones would be of no use: pass more --memory"):
+        make_bundle(tmp_path / "kidney", plan_folder("kidney", data), most_bytes=1000)
+
+
+def test_time_sets_the_epochs(data, tmp_path, measured):
+    made = make_bundle(tmp_path / "kidney", plan_folder("kidney", data), hours=0.1)
+    assert read_task(made.folder)["max_epochs"] == int(360 * 0.8 / 2)
+
+
+def test_a_new_plan_keeps_what_was_changed(data, tmp_path, measured):
+    folder = tmp_path / "kidney"
+    make_bundle(folder, plan_folder("kidney", data), measure=False)
+    (folder / "task.json").write_text(json.dumps({**read_task(folder), "learning_rate": 0.5}))
+    planned = plan_folder("kidney", data, preset="medium")
+    made = make_bundle(folder, planned, measure=False, replan=True)
+    assert made.kept == {"learning_rate": 0.5}
+    task = read_task(folder)
+    assert (task["learning_rate"], task["channels"]) == (0.5, planned.task["channels"])
+    again = make_bundle(folder, planned, measure=False, replan=True)
+    assert again.kept == {"learning_rate": 0.5}

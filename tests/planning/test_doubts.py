@@ -1,0 +1,79 @@
+"""Tests of medseg.planning.doubts: what is odd about a case is said, and nothing else."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from medseg.planning.case_facts import THUMBNAIL, CaseFacts
+from medseg.planning.doubts import find_doubts
+
+
+def place(start):
+    found = np.zeros((THUMBNAIL,) * 3, np.float32)
+    found[start : start + 5, 5:12, 3:9] = 1
+    return found
+
+
+def make_facts(number=20):
+    """Cases that differ a little; label 1 lies at one end and label 2 at the other."""
+    random = np.random.default_rng(0)
+    return [
+        CaseFacts(
+            case=f"c{n}",
+            shape=(40, 50, 30 + n % 3),
+            spacing_mm=(1.0, 1.0, 2.0 + 0.01 * (n % 4)),
+            channels=1,
+            counts={0: 50_000, 1: int(random.normal(900, 40)), 2: 700},
+            foreground=random.normal(100, 10, 500).astype(np.float32),
+            places={1: place(2), 2: place(17)},
+        )
+        for n in range(number)
+    ]
+
+
+def doubts_of(**changes):
+    """What is said of a case with these changes among 20."""
+    facts = make_facts()
+    facts[7] = replace(facts[7], **changes)
+    found = find_doubts(facts)
+    assert {one.case for one in found} <= {"c7"}
+    return [one.finding for one in found]
+
+
+def test_cases_that_differ_a_little_are_not_odd():
+    assert doubts_of() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "finding"),
+    [
+        ({"spacing_mm": (1.0, 1.0, 6.0)}, "voxel of 6 mm3, median 2.0"),
+        ({"shape": (40, 50, 3)}, "image of 6e+03 voxels, median 6.2e+04"),
+        ({"counts": {1: 9000, 2: 700}}, "label 1 has 18.3 mL, median 1.8"),
+        ({"counts": {1: 900}}, "has no label 2, as 19 others have"),
+        ({"foreground": np.full(500, 900, np.float32)}, "median value within labels 900, of the"),
+        ({"places": {1: place(17), 2: place(2)}}, "better with right and left exchanged"),
+    ],
+)
+def test_what_is_far_from_the_others_is_said_with_its_numbers(changes, finding):
+    said = doubts_of(**changes)
+    assert any(finding in one for one in said), said
+
+
+def test_images_of_several_scales_are_not_odd():
+    facts = make_facts()
+    for number in (3, 5, 8):
+        facts[number] = replace(facts[number], foreground=np.full(500, 9e4, np.float32))
+    assert find_doubts(facts) == []
+
+
+def test_a_label_that_many_lack_is_not_missed():
+    facts = [replace(one, counts={1: 900}) if n % 2 else one for n, one in enumerate(make_facts())]
+    assert not [one for one in find_doubts(facts) if "has no label" in one.finding]
+
+
+def test_of_few_cases_none_is_told_from_the_others():
+    facts = make_facts(6)
+    facts[0] = replace(facts[0], spacing_mm=(9.0, 9.0, 9.0))
+    assert find_doubts(facts) == []

@@ -1,0 +1,59 @@
+"""Tests of medseg.planning.plan_page: a page that shows the data and explains the plan."""
+
+import re
+
+import pytest
+from planning.test_plan_folder import data as data  # a fixture
+
+from medseg.planning.doubts import Doubt
+from medseg.planning.plan_folder import plan_folder
+from medseg.planning.plan_page import write_plan_page
+
+
+@pytest.fixture
+def write(data, tmp_path):
+    planned = plan_folder("kidney", data)
+
+    def make(**changes):
+        options = {
+            "name": "kidney",
+            "found": planned.found,
+            "choices": planned.choices,
+            "classes": planned.classes,
+            "facts": planned.facts,
+            "doubts": planned.doubts,
+            **changes,
+        }
+        write_plan_page(tmp_path / "plan.html", **options)
+        return (tmp_path / "plan.html").read_text()
+
+    return make
+
+
+def test_each_choice_stands_with_its_value_and_why(write, data):
+    text = write()
+    for choice in plan_folder("kidney", data).choices:
+        assert f"<code>{choice.key.strip('_')}</code>" in text
+        assert choice.why in text
+    assert "6, volumes, no CT, 1 channel" in text
+    assert "class kidney" in text
+
+
+def test_every_case_has_a_picture_and_the_odd_ones_come_first(write):
+    text = write(doubts=[Doubt("p1_3", "is odd"), Doubt("p1_3", "and heavy")])
+    assert text.count("data:image/jpeg;base64,/9j/") == 6
+    assert text.index("is odd; and heavy") < text.index("The data")
+    captions = re.findall(r"<figcaption>(\w+)", text)
+    assert captions[0] == "p1_3"
+    assert sorted(captions) == ["p0_0", "p0_1", "p1_2", "p1_3", "p2_4", "p2_5"]
+
+
+def test_nothing_of_the_data_is_markup_and_nothing_is_loaded(write):
+    text = write(name="<script>x</script>", doubts=[Doubt("p1_3", "<img src=x>")])
+    assert "<script" not in text
+    assert "<img src=x>" not in text
+    assert not re.search(r"(src|href)=\"(?!data:)", text)
+
+
+def test_what_a_step_takes_is_said(write):
+    assert "a step takes 2 s" in write(costs=["a step takes 2 s"])
