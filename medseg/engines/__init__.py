@@ -7,13 +7,14 @@ from medseg.engines.config_in_use import read_config_as_run, read_config_in_use,
 from medseg.engines.distributed import end_group, start_group, unwrap
 from medseg.engines.faulty_cases import check_cases
 from medseg.engines.foreground import check_foreground
-from medseg.engines.learning_rate import LearningRate, compute_rate_factor
 from medseg.engines.log_choices import LogChoices
 from medseg.engines.loss import FiniteLoss, MeanLoss, summarise_step
 from medseg.engines.progress import Progress, keep_log
 from medseg.engines.resume import Resume, check_run
 from medseg.engines.resume_record import describe_run
 from medseg.engines.run_folder import choose_run_folder
+from medseg.engines.schedule.learning_rate import LearningRate, compute_rate_factor
+from medseg.engines.schedule.time_budget import TimeBudget
 from medseg.engines.trained_on import RecordTraining
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Progress",
     "RecordTraining",
     "Resume",
+    "TimeBudget",
     "check_batch",
     "check_cases",
     "check_foreground",

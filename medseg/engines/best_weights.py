@@ -24,11 +24,12 @@ class BestWeights:
     """Trainer handler that looks at the score each time the validation engine is done.
 
     After a validation that is better than all before, the network's state dict is written, whole or
-    not at all, to `path`: a flat state dict, as `models/model.pt` of a bundle has to be. After
-    `patience` validations in a row without an improvement the trainer is told to stop. A score that
-    is not a number counts as no improvement. If there is a file at `path` that this run did not
-    write, it is moved to `replaced_dir`, which may be on another disk, under a dated name, together
-    with the record of what it was trained on.
+    not at all, to `path`: a flat state dict, as `models/model.pt` of a bundle has to be. Before the
+    first validation it is written after each epoch, so that a run that is stopped has weights.
+    After `patience` validations in a row without an improvement the trainer is told to stop. A
+    score that is not a number counts as no improvement. If there is a file at `path` that this run
+    did not write, it is moved to `replaced_dir`, which may be on another disk, under a dated name,
+    together with the record of what it was trained on.
 
     MONAI's `CheckpointSaver` forgets the best score on resume and writes in place, and its
     `EarlyStopHandler` forgets its count; this handler is one object with a state dict, which
@@ -91,6 +92,7 @@ class BestWeights:
         engine.add_event_handler(Events.STARTED, lambda: claim_weights(self.path))
         self.evaluator.add_event_handler(Events.COMPLETED, self, engine)
         engine.add_event_handler(Events.EPOCH_STARTED, self.stop_if_out_of_patience)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.keep_until_validated)
         engine.add_event_handler(Events.COMPLETED, self.validate_if_never)
         engine.add_event_handler(Events.COMPLETED, self.check_kept)
 
@@ -115,6 +117,11 @@ class BestWeights:
             logger.info("no better than %.4f (epoch %d): stopping", self.score, self.epoch)
             trainer.terminate()
 
+    def keep_until_validated(self, trainer: Engine) -> None:
+        """Keep the weights of each epoch before the first validation, for a run that is stopped."""
+        if self.score == -math.inf and self.misses == 0:
+            self._save()
+
     def validate_if_never(self, trainer: Engine) -> None:
         """Validate once at the end of a run that was too short for its first validation."""
         if self.score == -math.inf and self.misses == 0 and trainer.state.iteration:
@@ -127,6 +134,8 @@ class BestWeights:
             ValueError: no validation of the run had a score.
         """
         if self.score == -math.inf:
+            if idist.get_rank() == 0 and self.written:
+                self.path.unlink(missing_ok=True)  # weights of an epoch that came to nothing
             raise ValueError(
                 f"no weights in {self.path}: no validation of this run had a score, for "
                 "instance because it diverged or val_interval is too large: train again with other "

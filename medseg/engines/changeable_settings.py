@@ -10,7 +10,7 @@ from typing import Any
 from medseg.base.path_keys import NESTED_PATH_KEYS
 
 MAY_CHANGE = (
-    *("max_epochs", "patience", "val_interval", "resume"),
+    *("max_epochs", "hours", "patience", "val_interval", "resume"),
     *("num_workers", "device", "backend", "mixed_precision", "checkpointing"),
     *("output_dir", "resume_file", "weights", "cache", "cache_dir", "bundle_root"),
     *("dataset_dir", "encoder_weights", "overlay_cases"),
@@ -47,6 +47,7 @@ _MACHINE = (
 
 _HOW_LONG = (
     *("train#trainer#max_epochs", "best_weights#patience"),
+    *("time_budget#hours", "time_budget#val_interval"),
     *("train#handlers#ValidationHandler#interval", "train#handlers#Resume#resume"),
 )
 
@@ -65,7 +66,7 @@ def list_changeable_choices(choices: Mapping[str, Any]) -> tuple[str, ...]:
         False
     """
     falls = choices.get("lr_schedule", "constant") != "constant"
-    return tuple(key for key in MAY_CHANGE if not (falls and key == "max_epochs"))
+    return tuple(key for key in MAY_CHANGE if not (falls and key in ("max_epochs", "hours")))
 
 
 def is_launch(key: str) -> bool:

@@ -22,7 +22,7 @@ from medseg.engines.claim import claim_folder
 from medseg.engines.distributed import unwrap
 from medseg.engines.resume_record import check_record
 from medseg.engines.run_folder import describe_resume
-from medseg.engines.schedulers import find_schedulers
+from medseg.engines.schedule.schedulers import find_schedulers
 from medseg.networks import NestedUNet, load_weights
 
 logger = logging.getLogger(__name__)
@@ -170,7 +170,8 @@ class Resume:
         self._check_epoch_length(engine.state.epoch_length, iteration // epoch)
         for name, obj in self.objects.items():
             try:
-                _restore(obj, state[name])
+                if name in state or obj.state_dict():  # what has no state may be new
+                    _restore(obj, state[name])
             except (RuntimeError, LookupError, TypeError, ValueError) as error:
                 reason = " ".join(str(error).split())[:_LONGEST_REASON]
                 raise ValueError(

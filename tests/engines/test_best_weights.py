@@ -278,6 +278,19 @@ def test_a_run_that_leaves_no_weights_does_not_end_well(path, interval):
     assert not path.exists()
 
 
+def test_a_run_that_is_stopped_before_its_first_validation_has_weights(path):
+    run = Scored(path, [0.5], val_interval=5, max_epochs=9)
+
+    def stop(engine):
+        raise KeyboardInterrupt
+
+    run.trainer.add_event_handler(Events.EPOCH_STARTED(once=3), stop)
+    with pytest.raises(KeyboardInterrupt):
+        run.run()
+    assert torch.load(path, weights_only=True)["steps"] == 2 * STEPS
+    assert run.best.score == -math.inf
+
+
 def test_a_run_that_is_too_short_for_its_first_validation_is_validated_at_its_end(path):
     run = Scored(path, [0.5], val_interval=5, max_epochs=2)
     run.run()

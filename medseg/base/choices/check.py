@@ -62,7 +62,7 @@ def _describe_contradictions(plain: Mapping[str, Any]) -> Iterator[str]:
             f"fold is {plain['fold']} of {plain['folds']} folds: it must be 0 to "
             f"{plain['folds'] - 1}"
         )
-    if {"val_interval", "max_epochs"} <= plain.keys():
+    if {"val_interval", "max_epochs"} <= plain.keys() and plain.get("hours") is None:
         epochs, interval = plain["max_epochs"], plain["val_interval"]
         if interval > epochs:
             yield (
@@ -88,7 +88,7 @@ def _describe_warmup_faults(epochs: int, plain: Mapping[str, Any]) -> Iterator[s
             f"warmup_epochs is {epochs} and lr_schedule one_cycle, which warms up by itself: pass "
             "--warmup_epochs 0, or another --lr_schedule"
         )
-    if plain.get("max_epochs", math.inf) <= epochs:
+    if plain.get("max_epochs", math.inf) <= epochs and plain.get("hours") is None:
         yield (
             f"warmup_epochs {epochs} takes all of max_epochs {plain['max_epochs']}: pass "
             f"--warmup_epochs {plain['max_epochs'] - 1} or less"

@@ -125,6 +125,7 @@ RULES: Mapping[str, Rule] = {
     ),
     **dict.fromkeys(("windows_per_batch", "smallest_object"), make_whole_rule(1)),
     **dict.fromkeys(("patience", "level"), allow_null(make_whole_rule(1))),
+    "hours": allow_null(make_number_rule("above 0, at most 10000", lambda x: 0 < x <= 10_000)),
     **dict.fromkeys(("fold", "num_workers", "worst_cases", "overlay_cases"), make_whole_rule(0)),
     "folds": make_whole_rule(2),
     "seed": Rule("a whole number from 0 to 4294967295", lambda x: is_whole(x, 0) and x < 2**32),

@@ -141,5 +141,6 @@ def _fit(planned: PlannedFolder, *, hours: float, step_seconds: float) -> Planne
         hours=hours,
     )
     why = f"fit into {hours:g} hours at {step_seconds:.2g} s a step"
-    fitted = planned.with_choice("max_epochs", epochs, why)
+    fitted = planned.with_choice("hours", hours, "the training ends then, validated")
+    fitted = fitted.with_choice("max_epochs", epochs, why)
     return fitted.with_choice("val_interval", max(epochs // 5, 1), "five times")

@@ -58,6 +58,7 @@ MORE = {
         (("norm", "act"), {"text", "nothing", *LISTS}),
         (("level", "volume"), ["whole number"]),
         (("skip", "memory_limit"), {"text", *NUMBERS}),
+        (("hours",), NUMBERS),
         (("preview_window", "preview_percentiles"), {"nothing", *LISTS}),
         (("head_weights", "fit_size", "flip_axes"), LISTS),
         (("flip_prob_axis0",), NUMBERS),

@@ -1,4 +1,4 @@
-"""Tests of medseg.engines.learning_rate: rates by hand and by torch, and of resumed runs."""
+"""Tests of medseg.engines.schedule.learning_rate: rates by hand, by torch, and of resumed runs."""
 
 import math
 

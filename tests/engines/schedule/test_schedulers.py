@@ -1,4 +1,4 @@
-"""Tests of medseg.engines.schedulers: schedules are found in any handler, and saved exactly."""
+"""Tests of medseg.engines.schedule.schedulers: found in any handler, and saved exactly."""
 
 import functools
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ from torch.optim import lr_scheduler
 from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
 
 from medseg.engines import LearningRate
-from medseg.engines.schedulers import find_schedulers
+from medseg.engines.schedule.schedulers import find_schedulers
 
 STEPS = 6 * CASES // BATCH
 global_scheduler = None

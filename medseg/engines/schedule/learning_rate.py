@@ -9,7 +9,8 @@ from ignite.handlers.param_scheduler import ParamScheduler
 from torch.optim import Optimizer
 
 from medseg.base.choices import check_choices
-from medseg.engines.schedulers import find_schedulers
+from medseg.engines.schedule.schedulers import find_schedulers
+from medseg.engines.schedule.time_budget import TimeBudget
 
 POWER = 0.9
 """Of the polynomial schedule, as in DeepLab and nnU-Net."""
@@ -19,6 +20,9 @@ RISE = 0.3
 
 START_DIVISOR = 25.0
 """One cycle starts at its highest rate divided by this."""
+
+PARTS = 10_000
+"""Into so many parts a budget of time is divided for a schedule."""
 
 END_DIVISOR = 1e4
 """One cycle ends at the rate of its start divided by this."""
@@ -81,12 +85,16 @@ class LearningRate(ParamScheduler):
     With more or fewer steps the rates would follow no schedule, so this is refused. Torch's
     schedulers silently go on with the old number, and after it the cosine rises again.
 
+    With a budget of time the schedule runs over that time and not over steps, so that it ends where
+    the run does, on any machine.
+
     Put it among the objects of `Resume`: its state holds the schedule of the run.
 
     Args:
         optimizer: whose rates are set; its groups may have different ones.
         schedule: "constant", "polynomial", "cosine" or "one_cycle".
         warmup_epochs: epochs in which the rate rises to its base, before the schedule.
+        budget: the time that the run may take.
 
     Raises:
         ValueError: no such schedule, or a warm-up before one cycle. When the trainer starts, if the
@@ -98,12 +106,18 @@ class LearningRate(ParamScheduler):
     """
 
     def __init__(
-        self, optimizer: Optimizer, *, schedule: str = "constant", warmup_epochs: int = 0
+        self,
+        optimizer: Optimizer,
+        *,
+        schedule: str = "constant",
+        warmup_epochs: int = 0,
+        budget: TimeBudget | None = None,
     ) -> None:
         super().__init__(optimizer, "lr")
         check_choices({"lr_schedule": schedule, "warmup_epochs": warmup_epochs})
         self.schedule = schedule
         self.warmup_epochs = warmup_epochs
+        self.budget = None if budget is None or budget.seconds is None else budget
         self.steps: int | None = None
         self._run = (0, 0)
 
@@ -122,7 +136,8 @@ class LearningRate(ParamScheduler):
                 f"{epochs} epochs of {batches} batches: pass --lr_schedule constant and "
                 "--warmup_epochs 0"
             )
-        check_choices({"warmup_epochs": self.warmup_epochs, "max_epochs": epochs})
+        if self.budget is None:
+            check_choices({"warmup_epochs": self.warmup_epochs, "max_epochs": epochs})
         if others := find_schedulers(engine, apart_from=[self]):
             raise ValueError(
                 f"two schedules set the learning rate, lr_schedule {self.schedule} and "
@@ -137,7 +152,7 @@ class LearningRate(ParamScheduler):
         batches = engine.state.epoch_length or 0
         steps = (engine.state.max_epochs or 0) * batches
         self._run = steps, self.warmup_epochs * batches
-        if self.schedule != "constant":
+        if self.schedule != "constant" and self.budget is None:
             self._keep_length(steps, batches)
         self.event_index = engine.state.iteration - 1
         super().__call__(engine, name)
@@ -145,8 +160,12 @@ class LearningRate(ParamScheduler):
     def get_param(self) -> list[float]:
         """The rate of each parameter group in the step."""
         steps, warmup_steps = self._run
+        step = self.event_index
+        if self.budget is not None and step >= warmup_steps:
+            part = self.budget.progress or 0.0
+            step, steps, warmup_steps = min(int(part * PARTS), PARTS - 1), PARTS, 0
         factor = compute_rate_factor(
-            self.event_index, schedule=self.schedule, steps=steps, warmup_steps=warmup_steps
+            step, schedule=self.schedule, steps=max(steps, step + 1), warmup_steps=warmup_steps
         )
         groups = self.optimizer_param_groups
         return [group.setdefault("initial_lr", group["lr"]) * factor for group in groups]
