@@ -16,7 +16,7 @@ from medseg.base.walk import check_length
 
 PATH_KEYS = (
     *("bundle_root", "dataset_dir", "input", "output_dir", "cache_dir", "weights"),
-    *("encoder_weights", "resume_file", "annotations"),
+    *("encoder_weights", "start_from", "resume_file", "annotations"),
     *("tracking", "meta_file", "logging_file"),
 )
 """Keys of a command line that hold a path; `annotations` is an option of `medseg prepare`."""
@@ -35,7 +35,7 @@ TEXT_KEYS = ("series_uid", "experiment_name", "run_name", "init_id", "final_id")
 
 _NONE = {"null": None, "None": None}
 _WORDS: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("encoder_weights", "cache_dir", "replaced_dir"), _NONE),
+    **dict.fromkeys(("encoder_weights", "start_from", "cache_dir", "replaced_dir"), _NONE),
     **dict.fromkeys(("series_uid", "run_name"), _NONE),
     "logging_file": {"false": False, "False": False},
 }

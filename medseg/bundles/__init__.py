@@ -2,5 +2,6 @@
 
 from medseg.bundles.bundle import check_complete, name_version
 from medseg.bundles.catalogue.bundle_root import find
+from medseg.bundles.catalogue.start import start_from
 
-__all__ = ["check_complete", "find", "name_version"]
+__all__ = ["check_complete", "find", "name_version", "start_from"]

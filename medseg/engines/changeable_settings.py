@@ -13,11 +13,11 @@ MAY_CHANGE = (
     *("max_epochs", "hours", "patience", "val_interval", "resume"),
     *("num_workers", "device", "backend", "mixed_precision", "checkpointing"),
     *("output_dir", "resume_file", "weights", "cache", "cache_dir", "bundle_root"),
-    *("dataset_dir", "encoder_weights", "overlay_cases"),
+    *("dataset_dir", "encoder_weights", "start_from", "overlay_cases"),
 )
 """Choices that a resumed run may change: how long, on which machine and where. `dataset_dir` is one
-of them because the cases themselves are compared, and `encoder_weights` because a run reads them
-only at its start."""
+of them because the cases themselves are compared, and `encoder_weights` and `start_from` because a
+run reads them only at its start."""
 
 LAUNCH = (
     *("imports", "initialize", "finalize", "training", "run", "network", "is_not_rank0"),

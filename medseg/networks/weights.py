@@ -68,21 +68,32 @@ def load_weights(
         >>> load_weights(network.prune(1), network.state_dict()).level
         1
     """
+    name = _name(weights)
+    state = read_state(weights)
+    part = _keep_pruned_part(network, state)
+    _check_fit(network, part, name=name)
+    network.load_state_dict(part)
+    return network
+
+
+def read_state(weights: str | os.PathLike[str] | Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The flat state dict of a file, or in a larger checkpoint, without what wraps its keys.
+
+    Raises as `load_weights`, but for what depends on a network.
+    """
+    name = _name(weights)
+    state = weights if isinstance(weights, Mapping) else _read(weights, name=name)
+    return _strip_wrappers(_drop_average_count(_find_state_dict(state, name=name)), name=name)
+
+
+def _name(weights: str | os.PathLike[str] | Mapping[str, Tensor]) -> str:
+    """What weights are called in messages; refuse what are none."""
     if not isinstance(weights, str | os.PathLike | Mapping):
         raise TypeError(
             f"weights must be a file or a flat state dict, got {weights!r}: pass for instance "
             "'models/model.pt'"
         )
-    if isinstance(weights, Mapping):
-        name, state = "the weights", weights
-    else:
-        name = f"weights {os.fspath(weights)}"
-        state = _read(weights, name=name)
-    state = _strip_wrappers(_drop_average_count(_find_state_dict(state, name=name)), name=name)
-    part = _keep_pruned_part(network, state)
-    _check_fit(network, part, name=name)
-    network.load_state_dict(part)
-    return network
+    return "the weights" if isinstance(weights, Mapping) else f"weights {os.fspath(weights)}"
 
 
 def _read(path: str | os.PathLike[str], *, name: str) -> Mapping[str, Any]:

@@ -185,7 +185,7 @@ RULES: Mapping[str, Rule] = {
     # text, words and components
     **dict.fromkeys(("bundle_root", "dataset_dir", "input", "output_dir", "weights"), _PATH),
     **dict.fromkeys(("cache_dir", "resume_file"), _PATH),
-    "encoder_weights": allow_null(_PATH),
+    **dict.fromkeys(("encoder_weights", "start_from"), allow_null(_PATH)),
     "name": _TEXT,
     "device": _DEVICE,
     **dict.fromkeys(("case_group", "series_uid"), allow_null(_TEXT)),

@@ -51,7 +51,10 @@ MORE = {
     key: set(kinds)
     for keys, kinds in (
         (("kernel_size", "strides", "roi_size", "tile_halo"), LISTS | {"whole number"}),
-        (("patience", "encoder_weights", "case_group", "existing", "fit", "seg"), ["nothing"]),
+        (
+            ("patience", "encoder_weights", "start_from", "case_group", "existing", "fit", "seg"),
+            ["nothing"],
+        ),
         (("series_uid", "affine", "units"), ["text"]),
         (("choose_series",), ["text", "whole number"]),
         (("device", "backend", "score_objects"), ["text"]),
