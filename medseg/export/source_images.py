@@ -2,10 +2,10 @@
 
 A result belongs to a patient, a study and a frame of reference, and names the images that it was
 made from. All of this comes from their headers, and headers are often incomplete or against the
-standard. What is missing or not allowed there must not be copied, and must not stop the result. So
-it is left empty, or replaced where the standard asks for a value, and a note names the element,
-without its value. A PatientID that is left empty has a note of its own, since a PACS may file a
-result without it under another patient.
+standard. What is missing, empty or not allowed there cannot be copied, and must not stop the
+result. So it is left empty, or replaced where the standard asks for a value, and a note names the
+element, without its value. A PatientID that is left empty has a note of its own, since a PACS may
+file a result without it under another patient.
 """
 
 from __future__ import annotations
@@ -57,7 +57,6 @@ _NO_PATIENT = (
     "left empty: a PACS may file the result under another patient, so correct the PatientID of the "
     "images before the result is stored there"
 )
-_WRONG = (" of the source", "allowed there")
 _MULTIPLE = ("DeidentificationMethod",)
 _SEXES = ("M", "F", "O")
 _READ = (
@@ -181,14 +180,20 @@ def _copy_patient_and_study(stated: pydicom.Dataset, notes: list[str]) -> pydico
             notes.append(_NO_PATIENT)
         elif value is None:
             wrong.append(keyword)
-        elif value == "" and keyword in _REQUIRED and keyword not in stated:
+        elif value == "" and keyword in _REQUIRED:
             missing.append(keyword)
         if value or keyword in _REQUIRED:
             setattr(found, keyword, value or "")
-    for keywords, source, place in ((missing, "", "in the source"), (wrong, *_WRONG)):
-        if keywords:
-            is_, was = ("is", "was") if len(keywords) == 1 else ("are", "were")
-            notes.append(f"{_name_all(keywords)}{source} {is_} not {place} and {was} left empty")
+    if missing:
+        is_ = "is" if len(missing) == 1 else "are"
+        notes.append(
+            f"{_name_all(missing)} {is_} missing or empty in the source, and empty in the result"
+        )
+    if wrong:
+        is_, was = ("is", "was") if len(wrong) == 1 else ("are", "were")
+        notes.append(
+            f"{_name_all(wrong)} of the source {is_} not allowed there and {was} left empty"
+        )
     if found.get("PatientIdentityRemoved") == "YES" and "DeidentificationMethod" not in found:
         notes.append("DeidentificationMethod is not in the source: the result says 'not stated'")
         found.DeidentificationMethod = "not stated"

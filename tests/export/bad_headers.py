@@ -10,7 +10,7 @@ from medseg.ingest import find_series
 GOOD = {
     **{"PatientID": "17", "PatientName": "Doe^Jane", "PatientBirthDate": "19700102"},
     **{"PatientSex": "F", "StudyID": "1", "StudyDate": "20260102", "StudyTime": "101112"},
-    **{"AccessionNumber": "5", "ReferringPhysicianName": "", "StudyInstanceUID": "1.2.840.1"},
+    **{"AccessionNumber": "5", "ReferringPhysicianName": "Roe^J", "StudyInstanceUID": "1.2.840.1"},
 }
 
 BAD = [
@@ -28,6 +28,8 @@ BAD = [
     *({"PatientIdentityRemoved": "perhaps"}, {"PatientSize": "1" * 17}),
     *({"PatientName": "a=b=c=d"}, {"StudyDescription": "x" * 70}, {"PatientID": "a\nb"}),
 ]
+
+EMPTY = [{keyword: value} for keyword in GOOD for value in ("", "  ")]
 
 
 def name_change(changes):
