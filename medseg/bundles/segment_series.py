@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from medseg.export.segmentation import SegmentationType
 from medseg.report import describe_measurement
 
 logger = logging.getLogger(__name__)
+
+_UID = re.compile(r"\b\d+(\.\d+){4,}")
 
 _THAT_NOTE = (
     "medseg.inference.cases.check_image",
@@ -38,7 +41,21 @@ def load_for_service(
     from medseg.engines import keep_log
 
     keep_log(console=True)
+    _hide_uids()
     return SegmentSeries(bundle, outputs=outputs, **keys)
+
+
+def _hide_uids() -> None:
+    """Let no line of the log of this process name a series by its UID."""
+    for handler in logging.root.handlers:
+        if type(handler) is logging.StreamHandler:
+            handler.addFilter(_without_uids)
+
+
+def _without_uids(record: logging.LogRecord) -> bool:
+    text = record.getMessage()
+    record.msg, record.args = _UID.sub("[UID]", text), ()
+    return True
 
 
 class SegmentSeries:
@@ -100,9 +117,8 @@ class SegmentSeries:
         if "rtstruct" in paths:
             write_rtstruct(found.mask, paths["rtstruct"], geometry=found.geometry, **about)
         if "sr" in paths:
-            unit = "HU" if self._segmenter.modality == "CT" else ""
             measured = [describe_measurement(one, found.labels) for one in found.measurements]
-            write_sr(measured, paths["sr"], segmentation=paths["seg"], unit=unit, **about)
+            write_sr(measured, paths["sr"], segmentation=paths["seg"], unit=found.unit, **about)
         return paths
 
 

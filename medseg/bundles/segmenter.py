@@ -119,6 +119,7 @@ class Segmenter:
         from medseg.inference.cases.memory_reader import NAME, read_image, take_image
         from medseg.inference.outputs.label_map import check_on_source_grid, read_class_indices
         from medseg.inference.outputs.notes import read_notes
+        from medseg.inference.outputs.value_unit import find_unit
         from medseg.inference.tiles.expected_dice import read_expected_dice
         from medseg.report import Segmentation, measure_structures
 
@@ -163,6 +164,7 @@ class Segmenter:
             else [],
             notes=tuple(read_notes(output["image"])),
             made_by=self.made_by,
+            unit=find_unit(output["image"], values, modality=self.modality),
         )
 
     def describe_source(self, folder: str | os.PathLike[str]) -> SourceImages:

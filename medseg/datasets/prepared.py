@@ -79,6 +79,7 @@ def write(
     """
     root = Path(out)
     _check_shares(folds=folds, seed=seed, test_share=test_share)
+    items = list(items)
     given = {str(item["case"]): item["fold"] for item in items if "fold" in item}
     items, testing = check_entries(items, testing, label_values)
     if not items:

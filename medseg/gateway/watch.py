@@ -17,6 +17,12 @@ from medseg.gateway.work_folder import WorkFolder, list_images
 
 logger = logging.getLogger(__name__)
 
+DOUBLED = (
+    "the server holds its images under several patients or studies: put them right there, so that "
+    "the series has one"
+)
+"""Why a series that is listed twice is given up."""
+
 
 def look(settings: Settings, *, server: DicomwebServer, state: StateFile, bundle: str) -> int:
     """Look once at what a server has.
@@ -45,10 +51,23 @@ def look(settings: Settings, *, server: DicomwebServer, state: StateFile, bundle
         number = series.instances
         if number is None and known is not None and known.state in ENDED:
             continue
+        if series.is_doubled:
+            _give_up(series, state, bundle=bundle, number=number or 0)
+            continue
         if number is None:
             number = len(server.list_instances(series.study_uid, series.series_uid))
         _note(series, known, state, source=FROM_SERVER, bundle=bundle, number=number)
     return wanted
+
+
+def _give_up(series: ListedSeries, state: StateFile, *, bundle: str, number: int) -> None:
+    """Give a series up whose images the server holds under several patients or studies."""
+    job = state.note(
+        series.series_uid, series.study_uid, bundle, source=FROM_SERVER, instances=number
+    )
+    if job.state in WAITING:
+        logger.error("%s: given up: %s", job.name, DOUBLED)
+        state.postpone(job, DOUBLED, seconds=0, counts=True, state=State.DEAD)
 
 
 def look_at_sent(work: WorkFolder, *, state: StateFile, bundle: str) -> None:

@@ -17,6 +17,11 @@ MODALITY, BODY_PART, CONTRADICTION = "modality", "body_part", "contradiction"
 """Keys of what a DICOM header says of an image, empty where it says nothing. The last is what SOP
 class and Modality say against each other."""
 
+VALUE_UNIT = "value_unit"
+"""Key of the unit that a CT header states for its values where that is not HU; empty otherwise."""
+
+STATED = (MODALITY, BODY_PART, CONTRADICTION, VALUE_UNIT)
+
 RESAMPLED = "resampled"
 """Key of why the slices of a DICOM series were laid onto another grid, empty where they were not:
 such as "3 slices missing", see `medseg.ingest.dicom.resample`."""

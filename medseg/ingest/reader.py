@@ -36,6 +36,8 @@ from medseg.ingest.metadata import (
     CONTRADICTION,
     MODALITY,
     RESAMPLED,
+    STATED,
+    VALUE_UNIT,
     find_grid,
     find_name,
     find_orientation,
@@ -225,12 +227,14 @@ def _stamp(path: Path, series: Series) -> list[tuple[int, int]]:
 def describe_kind(series: Series | None) -> dict[str, str]:
     """What a DICOM header says that the image shows; empty words for a volume file."""
     if series is None:
-        return {MODALITY: "", BODY_PART: "", CONTRADICTION: ""}
+        return dict.fromkeys(STATED, "")
     first = series.slices[0]
+    units = {one.rescale_type for one in series.slices if one.kind == "CT"} - {"", "HU"}
     return {
         MODALITY: first.kind,
         BODY_PART: first.origin.body_part,
         CONTRADICTION: describe_contradiction(first.sop_class, first.modality),
+        VALUE_UNIT: ", ".join(sorted(units)),
     }
 
 

@@ -204,7 +204,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.UNDECODABLE: "decompress the file with another tool, e.g. gdcmconv --raw",
     Reason.SEVERAL_SERIES: (
         "pass --series NUMBER|UID|largest|all to medseg segment, choose_series or series_uid to "
-        "Python and other commands, or a folder of the files of only one series"
+        "other commands, or a folder of the files of only one series"
     ),
     Reason.UNKNOWN_SERIES: "pass the UID of a series that is there",
     Reason.NOT_AN_IMAGE: "pass the folder of the image series that it refers to",

@@ -24,6 +24,7 @@ class Segmentation:
             none where `measure=False` was passed.
         notes: what is doubtful about the image or the result; empty where nothing is.
         made_by: the bundle and its version.
+        unit: of the values that were measured, "HU" for CT; "" where it is not known.
     """
 
     mask: NDArray[np.uint8]
@@ -32,3 +33,4 @@ class Segmentation:
     measurements: list[Measurement]
     notes: tuple[str, ...]
     made_by: str
+    unit: str = ""

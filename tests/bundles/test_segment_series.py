@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from io import StringIO
+
 import numpy as np
 import pytest
 from export.test_segmentation import read_by_highdicom
@@ -9,7 +12,7 @@ from ingest.dicom_writer import as_mr, make_series, write_series
 from pydicom import dcmread
 
 import medseg
-from medseg.bundles.segment_series import SegmentSeries
+from medseg.bundles.segment_series import SegmentSeries, _hide_uids
 from medseg.ingest import IngestError, load
 
 QUICK = {"predictor": "eager", "force": True}
@@ -70,3 +73,12 @@ def test_a_series_with_a_gap_is_refused(segment, tmp_path):
     write_series(tmp_path / "1", gapped)
     with pytest.raises(IngestError, match="slice"):
         segment(tmp_path / "1", tmp_path)
+
+
+def test_the_log_of_a_service_names_no_series_by_its_uid(monkeypatch):
+    stream = StringIO()
+    handler = logging.StreamHandler(stream)
+    monkeypatch.setattr(logging.root, "handlers", [handler])
+    _hide_uids()
+    logging.getLogger("medseg").warning("values in %s: %d of 10.0.0.1", "1.2.840.113619.2.5", 3)
+    assert stream.getvalue() == "values in [UID]: 3 of 10.0.0.1\n"

@@ -42,7 +42,7 @@ def _examples(command):
 def test_the_verbs_are_those_of_the_reference():
     assert {" ".join(path) for path in VERBS} == {
         *("phantom", "prepare", "train", "evaluate", "segment", "prune", "export", "doctor"),
-        *("inspect", "download", "report", "new"),
+        *("inspect", "download", "report", "new", "crossval"),
         *("bundles list", "bundles build", "bundles check", "bundles publish"),
         *("bundles info", "bundles copy"),
         *("gateway run", "gateway status", "gateway retry", "gateway check"),

@@ -41,6 +41,7 @@ class FakePacs:
         self.credentials: str | None = None
         self.asked: list[tuple[str, str]] = []
         self.hides_numbers = False
+        self.lists_twice = False
         self.knows_offsets = True
         self.url = ""
 
@@ -165,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
             }
             if not self.pacs.hides_numbers:
                 entry["00201209"] = {"vr": "IS", "Value": [len(images)]}
-            listed.append(entry)
+            listed += [entry] * (2 if self.pacs.lists_twice else 1)
         return listed
 
     def _send_part(self, entries: list[dict[str, object]], asked: dict[str, str]) -> None:

@@ -45,6 +45,19 @@ def test_a_series_that_grows_is_young_again(look_once, processor, pacs, hides_nu
     assert processor.state.list_jobs() == [grown]
 
 
+def test_a_series_that_is_listed_twice_is_given_up_with_the_reason(look_once, processor, pacs):
+    pacs.lists_twice = True
+    for _ in range(3):
+        look_once()
+    (job,) = processor.state.list_jobs()
+    assert (job.state, job.instances, job.attempts) == (State.DEAD, 10, 1)
+    assert job.reason.startswith("the server holds its images under several patients or studies")
+    pacs.lists_twice = False
+    look_once()
+    (mended,) = processor.state.list_jobs()
+    assert (mended.state, mended.instances) == (State.FOUND, 5)
+
+
 def test_own_results_are_not_taken_up(look_once, processor, pacs):
     look_once(rules=(Rule(("*",)),))
     (job,) = processor.state.list_jobs()

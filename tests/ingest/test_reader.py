@@ -239,6 +239,19 @@ def test_the_modality_of_ct_that_leaves_it_out_is_that_of_its_class(tmp_path):
     assert meta["modality"] == "CT"
 
 
+@pytest.mark.parametrize(("stated", "unit"), [("US", "US"), ("HU", ""), (None, "")])
+def test_the_unit_that_a_ct_states_is_kept_where_it_is_not_hu(tmp_path, stated, unit):
+    slices = make_series()
+    for dataset in slices:
+        if stated is None:
+            dataset.pop("RescaleType", None)
+        else:
+            dataset.RescaleType = stated
+    write_series(tmp_path, slices)
+    _, meta = VolumeReader().get_data([tmp_path])
+    assert meta["value_unit"] == unit
+
+
 @pytest.mark.parametrize(
     ("choice", "kind"),
     [

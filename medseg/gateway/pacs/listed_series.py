@@ -22,6 +22,8 @@ class ListedSeries:
 
     Attributes:
         instances: how many images the server has; None where it does not say.
+        is_doubled: whether the server lists it more than once, as it does where images of one
+            series state several patients or studies.
     """
 
     study_uid: str
@@ -31,6 +33,7 @@ class ListedSeries:
     description: str = ""
     institution: str = ""
     instances: int | None = None
+    is_doubled: bool = False
 
 
 def read_listed(entry: Any) -> ListedSeries | None:

@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -97,14 +98,14 @@ class DicomwebServer:
     def list_series(
         self, modalities: Sequence[str] | None, *, since: str | None, page: int
     ) -> Iterator[ListedSeries]:
-        """What the server has, each series once.
+        """What the server has, each series once; one that it lists twice is marked.
 
         Args:
             modalities: are asked for one by one; None asks for all.
             since: the earliest date of a study, YYYYMMDD.
             page: so many are asked for at once.
         """
-        seen: set[str] = set()
+        all_found: dict[str, ListedSeries] = {}
         for modality in modalities or (None,):
             filters = {"Modality": modality, "StudyDate": since and f"{since}-"}
             stated = {key: value for key, value in filters.items() if value}
@@ -112,12 +113,17 @@ class DicomwebServer:
             while True:
                 entries = self._search_page(stated, offset=offset, page=page)
                 found = [each for each in map(read_listed, entries) if each is not None]
-                new = [each for each in found if each.series_uid not in seen]
-                seen.update(each.series_uid for each in new)
-                yield from new
+                new = [each for each in found if each.series_uid not in all_found]
+                for each in new:
+                    other = all_found.setdefault(each.series_uid, each)
+                    if other is not each:
+                        both = (other.instances or 0) + (each.instances or 0)
+                        merged = replace(other, is_doubled=True, instances=both or None)
+                        all_found[each.series_uid] = merged
                 offset += len(entries)
                 if len(entries) < page or not new:  # a server that knows no offset repeats itself
                     break
+        yield from all_found.values()
 
     def list_instances(self, study_uid: str, series_uid: str) -> set[str]:
         """The SOP Instance UIDs of a series; none where the server has no such series."""

@@ -19,7 +19,7 @@ from medseg.base.arguments import check_choice, require_bool
 from medseg.geometry import Geometry
 from medseg.inference.outputs.notes import FORCED, add_notes
 from medseg.inference.outputs.source import keep_case_name
-from medseg.ingest.metadata import BODY_PART, CONTRADICTION, MODALITY, RESAMPLED
+from medseg.ingest.metadata import BODY_PART, CONTRADICTION, MODALITY, RESAMPLED, VALUE_UNIT
 from medseg.plausibility import (
     TrainedOn,
     are_far_apart,
@@ -204,6 +204,10 @@ class CheckImaged(MapTransform):
             )
         if said := meta.get(CONTRADICTION):
             found.warnings.append(f"{said}: it is treated as {modality}")
+        if unit := meta.get(VALUE_UNIT):
+            found.warnings.append(
+                f"the DICOM header states values in {unit}, not HU: measured values have no unit"
+            )
         if why := meta.get(RESAMPLED):
             found.warnings.append(f"resampled: {why}")
         if part and self.body_part and part not in self.body_part:

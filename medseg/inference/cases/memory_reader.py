@@ -14,7 +14,7 @@ from monai.utils import MetaKeys
 from numpy.typing import ArrayLike, NDArray
 
 from medseg.geometry import Geometry
-from medseg.ingest.metadata import BODY_PART, CONTRADICTION, MODALITY, make_metadata
+from medseg.ingest.metadata import STATED, make_metadata
 
 NAME = "image"
 """What an image without a file is called in messages."""
@@ -43,7 +43,7 @@ class MemoryReader(ImageReader):
             geometry: its grid.
             stated: what a DICOM header says of it, by the keys of `medseg.ingest.metadata`.
         """
-        known = stated or {MODALITY: "", BODY_PART: "", CONTRADICTION: ""}
+        known = stated or dict.fromkeys(STATED, "")
         self._held = array, make_metadata(geometry.shape, affine=geometry.affine) | known
 
     def let_go(self) -> None:
@@ -77,7 +77,7 @@ def read_image(reader: ImageReader, path: str) -> tuple[NDArray, Geometry, dict[
     """
     values, metadata = reader.get_data(reader.read(path))
     i, j, k = (int(n) for n in metadata[MetaKeys.SPATIAL_SHAPE])
-    stated = {key: metadata[key] for key in (MODALITY, BODY_PART, CONTRADICTION)}
+    stated = {key: metadata[key] for key in STATED}
     return values, Geometry((i, j, k), metadata[MetaKeys.ORIGINAL_AFFINE]), stated
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from medseg.inference.outputs.notes import is_forced, read_notes
-from medseg.ingest.metadata import MODALITY
+from medseg.ingest.metadata import MODALITY, VALUE_UNIT
 from medseg.plausibility import describe_label_map, explain_not_hounsfield
 
 HU = "HU"
@@ -21,8 +21,8 @@ def get_unit(modality: str) -> str:
 def find_unit(image: Tensor, values: NDArray | None, *, modality: str) -> str:
     """The unit of an image: that of the bundle, or "" where something else was forced through it.
 
-    An image that `CheckImaged` let pass has the unit that its bundle says. Of one that was forced,
-    the header and the values decide.
+    An image that `CheckImaged` let pass has the unit that its bundle says, unless its header states
+    another one. Of one that was forced, the header and the values decide.
 
     Args:
         image: as it went into the network; its meta data have the notes and what the header says.
@@ -34,6 +34,8 @@ def find_unit(image: Tensor, values: NDArray | None, *, modality: str) -> str:
         >>> find_unit(torch.zeros(1, 2, 2, 2), None, modality="CT")
         'HU'
     """
+    if getattr(image, "meta", {}).get(VALUE_UNIT):
+        return ""
     if modality != _CT or not is_forced(read_notes(image)):
         return get_unit(modality)
     stated = str(getattr(image, "meta", {}).get(MODALITY, ""))

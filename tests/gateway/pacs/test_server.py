@@ -66,6 +66,13 @@ def test_a_long_list_is_asked_for_page_by_page(server, pacs, knows_offsets):
     assert len(pacs.asked) < 10
 
 
+def test_a_series_that_is_listed_twice_comes_once_and_is_marked(server, pacs):
+    assert [each.is_doubled for each in search_all(server)] == [False]
+    pacs.lists_twice = True
+    (found,) = search_all(server)
+    assert (found.is_doubled, found.instances) == (True, 10)
+
+
 def test_only_named_modalities_are_asked_for(server, pacs):
     assert search_all(server, modalities=["MR"]) == []
     assert len(search_all(server, modalities=None)) == 1

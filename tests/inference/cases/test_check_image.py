@@ -74,6 +74,11 @@ def test_a_header_that_says_nothing_or_the_same_passes():
         checked(make_scan(), header={"modality": stated})
 
 
+def test_a_header_that_states_another_unit_is_a_warning(caplog):
+    checked(make_scan(), header={"modality": "CT", "value_unit": "US"})
+    assert "states values in US, not HU: measured values have no unit" in caplog.text
+
+
 @pytest.mark.parametrize("part", ["Head", "FOOT", "HAND"])
 def test_a_body_part_far_from_that_of_the_network_is_refused(part):
     with pytest.raises(ValueError, match=f"header says {part.upper()}, .*--force True"):

@@ -28,6 +28,12 @@ def test_an_image_that_was_let_pass_has_the_unit_of_the_bundle(values):
     assert find_unit(make_image(forced=False), values, modality="MR") == ""
 
 
+def test_values_that_the_header_states_in_another_unit_have_none():
+    image = make_image(forced=False)
+    image.meta["value_unit"] = "US"
+    assert find_unit(image, CT, modality="CT") == ""
+
+
 @pytest.mark.parametrize(
     ("values", "stated", "unit"),
     [
