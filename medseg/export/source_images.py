@@ -57,6 +57,10 @@ _NO_PATIENT = (
     "left empty: a PACS may file the result under another patient, so correct the PatientID of the "
     "images before the result is stored there"
 )
+_KEEP_LEADING_BLANKS = ("LO", "SH", "PN")
+"""Blanks before such a text mean nothing (PS3.5 section 6.2), but a PACS may compare them: without
+them it may file a result under another patient. In dates, codes and numbers they are not kept."""
+
 _MULTIPLE = ("DeidentificationMethod",)
 _SEXES = ("M", "F", "O")
 _READ = (
@@ -147,6 +151,7 @@ def describe_source(series: Series) -> SourceImages:
 def read_patient_id(path: Path) -> str | None:
     """The PatientID of an image, as its results have it; "" where the image has none.
 
+    Blanks before it are kept, and padding at its end is not.
     None stands for one that DICOM does not allow: results cannot have it.
 
     Raises:
@@ -201,13 +206,17 @@ def _copy_patient_and_study(stated: pydicom.Dataset, notes: list[str]) -> pydico
 
 
 def _get_valid(stated: pydicom.Dataset, keyword: str) -> str | None:
-    """The text of an element; "" where it is absent or empty, None where it is not allowed."""
+    """The text of an element; "" where it is absent or empty, None where it is not allowed.
+
+    It has no padding at its end, as pydicom reads it. Blanks before a name or identifier are kept.
+    """
     vr = dictionary_VR(tag_for_keyword(keyword) or 0)
+    strip = str.rstrip if vr in _KEEP_LEADING_BLANKS else str.strip
     try:
         with stop_validation():
             value = stated.get(keyword)
         values = value if isinstance(value, MultiValue) else ["" if value is None else value]
-        texts = [str(one).strip(" \0") for one in values]
+        texts = [strip(str(one), " \0") for one in values]
         for text in texts:
             validate_value(vr, text, config.RAISE)
     except (ValueError, TypeError, LookupError, NotImplementedError, OverflowError):

@@ -9,7 +9,13 @@ from export.bad_headers import BAD, EMPTY, GOOD, name_change, write_changed
 from export.judges import find_errors, needs_dciodvfy
 from ingest.dicom_writer import make_enhanced, make_series, write_series
 
-from medseg.export import Algorithm, describe_source, write_parametric_map, write_seg
+from medseg.export import (
+    Algorithm,
+    describe_source,
+    write_parametric_map,
+    write_rtstruct,
+    write_seg,
+)
 from medseg.export.source_images import read_patient_id
 from medseg.ingest import IngestError, find_series
 from medseg.labels import make_table
@@ -78,6 +84,21 @@ def test_a_patient_that_can_be_kept_is_kept(describe, patient, tmp_path):
     assert (images.notes == ()) == (patient != "")
     assert pydicom.dcmread(tmp_path / "seg.dcm").PatientID == patient
     assert read_patient_id(tmp_path / "seg.dcm") == patient
+
+
+def test_blanks_before_an_identifier_are_kept_in_every_object(describe, tmp_path):
+    series, images = describe(PatientID="  0017 ", AccessionNumber=" 5", PatientAge=" 048Y")
+    given = {"source": images, "geometry": series.geometry, "algorithm": Algorithm("liver", "1")}
+    write_ones(tmp_path / "seg.dcm", series, images)
+    ones = np.ones(series.geometry.shape, np.uint8)
+    write_rtstruct(ones, tmp_path / "rtstruct.dcm", labels=make_table(["liver"]), **given)
+    write_parametric_map(ones * 0.5, tmp_path / "map.dcm", **given)
+    assert images.notes == ()
+    for name in ("seg.dcm", "rtstruct.dcm", "map.dcm"):
+        found = pydicom.dcmread(tmp_path / name)
+        assert (found.PatientID, found.AccessionNumber) == ("  0017", " 5")
+        assert read_patient_id(tmp_path / name) == "  0017"
+    assert images.first.PatientAge == "048Y"
 
 
 def test_the_issuer_of_a_patient_is_copied_with_it(describe, tmp_path):

@@ -251,21 +251,43 @@ def test_a_patient_is_stored_as_the_images_have_it(processor, job, pacs, patient
     assert processor.process(job).state is State.STORED
 
 
-def test_a_result_of_another_patient_is_not_stored(processor, job, pacs, monkeypatch):
+@pytest.fixture
+def write_as(monkeypatch):
+    """Let the results have another PatientID than a bundle would give them."""
     plain = FakeSegment.__call__
 
-    def exchange(self, folder, out):
-        made = plain(self, folder, out)
-        for path in made.values():
-            found = pydicom.dcmread(path)
-            found.PatientID = "another"
-            found.save_as(path)
-        return made
+    def set_patient(patient):
+        def exchange(self, folder, out):
+            made = plain(self, folder, out)
+            for path in made.values():
+                found = pydicom.dcmread(path)
+                found.PatientID = patient
+                found.save_as(path)
+            return made
 
-    monkeypatch.setattr(FakeSegment, "__call__", exchange)
+        monkeypatch.setattr(FakeSegment, "__call__", exchange)
+
+    return set_patient
+
+
+def test_a_result_of_another_patient_is_not_stored(processor, job, pacs, write_as):
+    write_as("another")
     done = processor.process(job)
     assert (done.state, pacs.stored) == (State.DEAD, {})
     assert "another PatientID" in done.reason
+
+
+@pytest.mark.parametrize(
+    ("written", "state"), [("  0017", "STORED"), ("  0017  ", "STORED"), ("0017", "DEAD")]
+)
+def test_blanks_before_a_patient_count_and_padding_at_its_end_does_not(
+    processor, job, pacs, write_as, written, state
+):
+    (images,) = pacs.images.values()
+    for image in images:
+        image.PatientID = "  0017 "
+    write_as(written)
+    assert processor.process(job).state is State[state]
 
 
 def test_an_error_that_nobody_thought_of_costs_only_its_series(processor, job):
