@@ -135,6 +135,7 @@ class RecordRun:
             **describe_provenance(engine.state.device),
             "processes": idist.get_world_size(),
             **{key: choices[key] for key in ("seed", "fold", "folds")},
+            "all_cases": bool(self.config.get("all_cases")),
             "cases": {key: len(record.get(key, ())) for key in _SECTIONS}
             | {"test": self.test_cases},
             "data_sha256": _compute_fingerprint(record, _SECTIONS),

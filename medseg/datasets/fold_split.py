@@ -130,6 +130,25 @@ def select(datalist: Mapping[str, Any], section: str, *, fold: int = 0) -> list[
     return [{key: item[key] for key in _SHOWN if key in item} for item in items]
 
 
+def list_training(
+    read_cases: Callable[..., Sequence[Item]],
+    dataset_dir: str | os.PathLike,
+    *,
+    all_cases: bool = False,
+    **split: int,
+) -> list[Item]:
+    """The cases that a training learns from: all folds but one, or all of them.
+
+    Args:
+        read_cases: of a dataset, such as `medseg.datasets.lits.list_cases`.
+        dataset_dir: as `read_cases` takes it.
+        all_cases: whether those of the fold for validation are among them.
+        split: fold, folds and seed.
+    """
+    sections = SECTIONS[:2] if all_cases else SECTIONS[:1]
+    return [case for section in sections for case in read_cases(dataset_dir, section, **split)]
+
+
 def count_cases(
     read_cases: Callable[..., Sequence[Any]],
     dataset_dir: str | os.PathLike,

@@ -40,6 +40,8 @@ class BestWeights:
         path: file of the best weights.
         evaluator: validation engine whose key metric (larger is better) decides.
         patience: validations without improvement before the run ends; None never ends it.
+        takes_last: keep the weights of every validation, not of the best: where the validation is
+            trained on too, its score says nothing.
         replaced_dir: where the file of an earlier run goes; None means beside `path`'s folder, in
             `replaced/`.
 
@@ -59,6 +61,7 @@ class BestWeights:
         *,
         evaluator: Engine,
         patience: int | None = None,
+        takes_last: bool = False,
         replaced_dir: str | os.PathLike | None = None,
     ) -> None:
         if patience is not None and patience < 1:
@@ -72,6 +75,7 @@ class BestWeights:
         self.path = Path(path)
         self.evaluator = evaluator
         self.patience = patience
+        self.takes_last = takes_last
         self.replaced_dir = Path(replaced_dir or self.path.parent.parent / "replaced")
         self.score, self.epoch, self.misses = -math.inf, 0, 0
         self.written = ""
@@ -100,7 +104,7 @@ class BestWeights:
         """Keep the weights if they are the best so far, else count a miss (no improvement)."""
         name, epoch = evaluator.state.key_metric_name, trainer.state.epoch
         score = float(evaluator.state.metrics[name])
-        is_best = score > self.score
+        is_best = score > self.score or (self.takes_last and math.isfinite(score))
         if is_best:
             self._save()
             self.score, self.epoch, self.misses = score, epoch, 0

@@ -34,12 +34,15 @@ def check_split(
         force: log the difference, and go on.
 
     Raises:
-        ValueError: the split differs.
+        ValueError: the split differs, or the network was trained on all cases.
 
     Example:
         >>> check_split("runs/liver/1", {"fold": 0, "folds": 5, "seed": 0})  # doctest: +SKIP
     """
     trained = _read_split(Path(bundle_root))
+    if section == "validation" and trained.get("all_cases"):
+        _refuse_all_cases(force=force)
+        return
     differences = [
         f"{key}: trained with {trained[key]}, used with {split[key]}"
         for key in _SPLIT
@@ -55,6 +58,17 @@ def check_split(
     raise ValueError(
         f"the validation of another split ({said}) would score cases that the network was trained "
         f"on: leave {keys} out; --other_settings True scores them anyway"
+    )
+
+
+def _refuse_all_cases(*, force: bool) -> None:
+    """Refuse to score what a network learnt from, as it learnt from all cases."""
+    if force:
+        logger.warning("the cases of the validation are among those of the training")
+        return
+    raise ValueError(
+        "the network was trained on all cases, so that no fold is left to validate it on: score "
+        "--section test; --other_settings True scores the fold anyway"
     )
 
 

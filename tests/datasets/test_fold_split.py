@@ -276,3 +276,13 @@ def test_the_cases_of_a_section_are_counted_and_a_section_without_cases_has_none
 
     assert fold_split.count_cases(read_cases, "data", "training", fold=1) == 3
     assert fold_split.count_cases(read_cases, "data", "test", fold=1) == 0
+
+
+@pytest.mark.parametrize(("all_cases", "folds"), [(False, {0, 2}), (True, {0, 1, 2})])
+def test_a_training_learns_from_all_folds_but_one_or_from_all(all_cases, folds):
+    def read(folder, section, *, fold, folds, seed):
+        kept = {"training": [k for k in range(folds) if k != fold], "validation": [fold]}
+        return [{"case": f"{folder}{k}{seed}"} for k in kept[section]]
+
+    listed = fold_split.list_training(read, "a", all_cases=all_cases, fold=1, folds=3, seed=7)
+    assert {case["case"] for case in listed} == {f"a{k}7" for k in folds}

@@ -278,6 +278,13 @@ def test_a_run_that_leaves_no_weights_does_not_end_well(path, interval):
     assert not path.exists()
 
 
+def test_the_last_weights_are_kept_where_the_score_says_nothing(path):
+    run = Scored(path, [0.5, 0.9, 0.7, math.nan], takes_last=True)
+    run.run()
+    assert torch.load(path, weights_only=True)["steps"] == 3 * STEPS
+    assert (run.best.score, run.best.epoch) == (0.7, 3)
+
+
 def test_a_run_that_is_stopped_before_its_first_validation_has_weights(path):
     run = Scored(path, [0.5], val_interval=5, max_epochs=9)
 

@@ -31,6 +31,17 @@ def test_another_split_is_refused_with_both_values(root, other):
         check_split(root, {**TRAINED, **other})
 
 
+def test_a_network_that_was_trained_on_all_cases_has_no_fold_to_score(root, caplog):
+    for name in ("run.json", "models/model.run.json"):
+        if (root / name).is_file():
+            (root / name).write_text(json.dumps({**TRAINED, "all_cases": True}))
+    with pytest.raises(ValueError, match=r"was trained on all cases.*score --section test"):
+        check_split(root, TRAINED)
+    check_split(root, TRAINED, section="test")
+    check_split(root, TRAINED, force=True)
+    assert "among those of the training" in caplog.text
+
+
 def test_a_test_set_is_the_same_for_every_fold(root):
     check_split(root, {**TRAINED, "fold": 1}, section="test")
 

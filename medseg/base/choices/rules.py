@@ -176,7 +176,15 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("resume", "deep_supervision", "mixed_precision", "class_guide"), _SWITCH),
     **dict.fromkeys(("checkpointing", "pad_input", "colour", "whole_images"), _SWITCH),
     **dict.fromkeys(
-        ("score_lesions", "save_probabilities", "keep_predictions", "resample", "force"), _SWITCH
+        (
+            "score_lesions",
+            "save_probabilities",
+            "all_cases",
+            "keep_predictions",
+            "resample",
+            "force",
+        ),
+        _SWITCH,
     ),
     **dict.fromkeys(
         ("other_settings", "measure", "radiomics", "rtstruct", "sr", "probability_maps"), _SWITCH
