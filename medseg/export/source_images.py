@@ -110,13 +110,14 @@ class SourceImages:
 def describe_source(series: Series) -> SourceImages:
     """Describe the images of a series for the objects that are made from them.
 
-    The first file is read for patient and study; all others were read when the series was found.
+    Patient and study are what the first of the images states that states anything: some may have
+    lost a PatientID that the others still have. A note names what they do not all state alike.
 
     Args:
         series: accepted or repaired, as `find_series` found it.
 
     Raises:
-        IngestError: the series was refused, or its first file cannot be read any more.
+        IngestError: the series was refused, or one of its files cannot be read any more.
 
     Example:
         >>> (series,) = find_series("study/ct")  # doctest: +SKIP
@@ -126,7 +127,7 @@ def describe_source(series: Series) -> SourceImages:
     if series.geometry is None or not series.slices:
         raise IngestError(series.reason, series.finding, remedy=series.remedies[0])
     first = series.slices[0]
-    stated = _parse_first(first.path)
+    stated = [_parse(path) for path in dict.fromkeys(header.path for header in series.slices)]
     notes: list[str] = []
     shared = _copy_patient_and_study(stated, notes)
     _add_identity(shared, stated, series, notes)
@@ -161,10 +162,10 @@ def read_patient_id(path: Path) -> str | None:
         >>> read_patient_id(Path("study/ct/1.dcm"))  # doctest: +SKIP
         '4711'
     """
-    return _get_valid(_parse_first(path), _PATIENT)
+    return _get_valid(_parse(path), _PATIENT)
 
 
-def _parse_first(path: Path) -> pydicom.Dataset:
+def _parse(path: Path) -> pydicom.Dataset:
     with BoundedFile(path) as file, stop_validation():
         parsed = parse(file, path, keywords=_READ)
     if parsed is None:
@@ -172,15 +173,15 @@ def _parse_first(path: Path) -> pydicom.Dataset:
     return parsed.dataset
 
 
-def _copy_patient_and_study(stated: pydicom.Dataset, notes: list[str]) -> pydicom.Dataset:
-    """Copy what is known of patient and study, with text in Unicode."""
+def _copy_patient_and_study(stated: Sequence[pydicom.Dataset], notes: list[str]) -> pydicom.Dataset:
+    """Copy what is known of patient and study, with text in Unicode, and note what is not."""
     found = pydicom.Dataset()
     found.file_meta = FileMetaDataset()
     found.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     found.SpecificCharacterSet = _UNICODE
     missing, wrong = [], []
     for keyword in PATIENT_AND_STUDY:
-        value = _get_valid(stated, keyword)
+        value = _find_value(stated, keyword)
         if value is None and keyword == _PATIENT:
             notes.append(_NO_PATIENT)
         elif value is None:
@@ -189,20 +190,43 @@ def _copy_patient_and_study(stated: pydicom.Dataset, notes: list[str]) -> pydico
             missing.append(keyword)
         if value or keyword in _REQUIRED:
             setattr(found, keyword, value or "")
-    if missing:
-        is_ = "is" if len(missing) == 1 else "are"
-        notes.append(
-            f"{_name_all(missing)} {is_} missing or empty in the source, and empty in the result"
-        )
-    if wrong:
-        is_, was = ("is", "was") if len(wrong) == 1 else ("are", "were")
-        notes.append(
-            f"{_name_all(wrong)} of the source {is_} not allowed there and {was} left empty"
-        )
+    _note(notes, missing, "{is_} missing or empty in the source, and empty in the result")
+    _note(notes, wrong, "of the source {is_} not allowed there and {was} left empty")
+    _note_disagreement(stated, notes)
     if found.get("PatientIdentityRemoved") == "YES" and "DeidentificationMethod" not in found:
         notes.append("DeidentificationMethod is not in the source: the result says 'not stated'")
         found.DeidentificationMethod = "not stated"
     return found
+
+
+def _find_value(stated: Sequence[pydicom.Dataset], keyword: str) -> str | None:
+    """What the first image states that states anything; None where it is not allowed."""
+    values = (_get_valid(one, keyword) for one in stated)
+    return next((value for value in values if value != ""), "")
+
+
+def _note_disagreement(stated: Sequence[pydicom.Dataset], notes: list[str]) -> None:
+    """Note what only some of the images state, and what they do not state alike."""
+    partial, differing = [], []
+    for keyword in (*PATIENT_AND_STUDY, "StudyInstanceUID"):
+        if not _find_value(stated, keyword):
+            continue  # has a note of its own
+        values = {_get_valid(one, keyword) for one in stated}
+        if "" in values:
+            partial.append(keyword)
+        if len(values - {""}) > 1:
+            differing.append(keyword)
+    _note(
+        notes, partial, "{is_} missing or empty in some images: the result has that of the others"
+    )
+    _note(notes, differing, "{is_} not the same in all images: the result has that of the first")
+
+
+def _note(notes: list[str], keywords: Sequence[str], said: str) -> None:
+    """Add one note for all elements of which the same is said."""
+    if keywords:
+        is_, was = ("is", "was") if len(keywords) == 1 else ("are", "were")
+        notes.append(f"{_name_all(keywords)} {said.format(is_=is_, was=was)}")
 
 
 def _get_valid(stated: pydicom.Dataset, keyword: str) -> str | None:
@@ -230,16 +254,17 @@ def _get_valid(stated: pydicom.Dataset, keyword: str) -> str | None:
 
 
 def _add_identity(
-    shared: pydicom.Dataset, stated: pydicom.Dataset, series: Series, notes: list[str]
+    shared: pydicom.Dataset, stated: Sequence[pydicom.Dataset], series: Series, notes: list[str]
 ) -> None:
     """Add class, study, series and frame of reference; a UID in the place of one that is wrong."""
     first = series.slices[0]
     replaced: dict[str, list[str]] = {"missing": [], "not valid": []}
-    study = str(stated.get("StudyInstanceUID") or "")
+    study = next(filter(None, (str(one.get("StudyInstanceUID") or "") for one in stated)), "")
+    frames = (header.frame_of_reference for header in series.slices)
     for keyword, value in (
         ("StudyInstanceUID", study),
         ("SeriesInstanceUID", first.series_uid),
-        ("FrameOfReferenceUID", first.frame_of_reference),
+        ("FrameOfReferenceUID", next(filter(None, frames), "")),
     ):
         if not is_valid_uid(value):
             replaced["not valid" if value else "missing"].append(keyword)
@@ -253,7 +278,7 @@ def _add_identity(
                 f"result has {'another' if is_one else 'others'} in {'its' if is_one else 'their'} "
                 "place"
             )
-    shared.PositionReferenceIndicator = _get_valid(stated, "PositionReferenceIndicator") or ""
+    shared.PositionReferenceIndicator = _find_value(stated, "PositionReferenceIndicator") or ""
     shared.SOPClassUID = first.sop_class
     if not _is_image_class(first.sop_class):
         notes.append(

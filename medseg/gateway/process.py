@@ -32,6 +32,7 @@ from medseg.gateway.results import (
     ResultUids,
     check_patient,
     check_results,
+    find_patient,
     list_result_uids,
     rename,
 )
@@ -189,9 +190,7 @@ class Processor:
                 raise HopelessError(series.message)
         if found and all(map(is_companion, found)):
             raise NoImageError(COMPANIONS[found[0].reason])
-        images = [header.path for series in found for header in series.slices[:1]]
-        for image in images:
-            check_patient({}, image)
+        patient = find_patient({header.path for series in found for header in series.slices})
         partial = results.with_name(f"{results.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(results, ignore_errors=True)
@@ -205,8 +204,7 @@ class Processor:
                 Path(made[kind]).replace(paths[kind])
         rename({kind: path for kind, path in paths.items() if path.is_file()}, uids)
         check_results(paths, uids, study_uid=job.study_uid, series_uid=job.series_uid)
-        for image in images:
-            check_patient(paths, image)
+        check_patient(paths, patient)
         partial.rename(results)
 
     def _has_grown(self, job: Job) -> bool:

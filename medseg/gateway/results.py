@@ -6,7 +6,7 @@ the same UIDs all the same, so that a PACS can never hold two results of one ser
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,20 +90,36 @@ def check_results(
             raise HopelessError(f"the {kind} does not refer to the series that it was made from")
 
 
-def check_patient(paths: Mapping[str, Path], image: Path) -> None:
-    """See that each object has the PatientID of the images that it was made from.
+def find_patient(images: Iterable[Path]) -> str:
+    """The one PatientID that images state; "" where none states any. Some may leave it empty.
 
     Raises:
-        HopelessError: one has another, or none, and might be stored under another patient.
+        HopelessError: they state several, or one that results cannot have.
     """
-    stated = read_patient_id(image)
-    if stated is None:
+    stated = {read_patient_id(image) for image in images} - {""}
+    if None in stated:
         raise HopelessError(
             "PatientID of the images is not allowed in DICOM (one text of at most 64 characters), "
             "and a result without it may be stored under another patient: correct it in the images"
         )
+    if len(stated) > 1:
+        raise HopelessError(
+            f"the images state {len(stated)} PatientIDs, and a result may be stored under the "
+            "wrong one: correct them in the images, blanks before them too"
+        )
+    return next(filter(None, stated), "")
+
+
+def check_patient(paths: Mapping[str, Path], patient: str) -> None:
+    """See that each object has the PatientID of the images that it was made from.
+
+    Blanks before it count, and padding at its end does not.
+
+    Raises:
+        HopelessError: one has another, or none, and might be stored under another patient.
+    """
     for kind, path in paths.items():
-        if read_patient_id(path) != stated:
+        if read_patient_id(path) != patient:
             raise HopelessError(
                 f"the {kind} has another PatientID than the images, and may be stored under "
                 "another patient: correct PatientID and SpecificCharacterSet of the images"

@@ -193,6 +193,61 @@ def test_many_faults_of_a_header_are_one_note_for_each_kind(tmp_path):
     assert notes[1] == f"{said} others in their place"
 
 
+@pytest.fixture
+def describe_all(tmp_path):
+    """Describe the source images of a series of which single slices have elements of their own."""
+
+    def change(**of_slice):
+        slices = make_series(uid="1.2.840.2")
+        for number, dataset in enumerate(slices):
+            for keyword, value in GOOD.items():
+                setattr(dataset, keyword, of_slice.get(keyword, {}).get(number, value))
+        write_series(tmp_path / "ct", slices)
+        (series,) = find_series(tmp_path / "ct")
+        return series, describe_source(series)
+
+    return change
+
+
+@pytest.mark.parametrize("empty", [0, 2, 4])
+@pytest.mark.parametrize("keyword", [k for k in GOOD if k != "PatientID"])
+def test_what_some_images_leave_empty_is_that_of_the_others(describe_all, keyword, empty):
+    changes = {"PatientID": {0: "", 1: " "}, keyword: {empty: ""}}
+    _, images = describe_all(**changes)
+    assert {keyword: str(images.first.get(keyword)) for keyword in GOOD} == GOOD
+    (note,) = images.notes
+    assert note == (
+        f"PatientID and {keyword} are missing or empty in some images: the result has that of the "
+        "others"
+    )
+
+
+def test_a_frame_of_reference_that_the_first_image_lacks_is_that_of_the_others(tmp_path):
+    slices = make_series()
+    frame = slices[0].FrameOfReferenceUID
+    slices[0].FrameOfReferenceUID = ""
+    write_series(tmp_path / "ct", slices)
+    (series,) = find_series(tmp_path / "ct")
+    assert describe_source(series).first.FrameOfReferenceUID == frame
+
+
+def test_what_images_do_not_state_alike_is_noted_and_that_of_the_first(describe_all):
+    _, images = describe_all(AccessionNumber={0: "", 3: "6"}, StudyID={4: "2"})
+    assert (images.first.AccessionNumber, images.first.StudyID) == ("5", "1")
+    assert images.notes == (
+        "AccessionNumber is missing or empty in some images: the result has that of the others",
+        "StudyID and AccessionNumber are not the same in all images: the result has that of the "
+        "first",
+    )
+
+
+def test_a_patient_of_the_others_that_is_not_allowed_is_warned_of(describe_all):
+    with pydicom.config.disable_value_validation():
+        _, images = describe_all(PatientID={0: "", **dict.fromkeys(range(1, 5), "x" * 65)})
+    assert images.first.PatientID == ""
+    assert images.notes[0].startswith("PatientID of the source is not allowed in DICOM")
+
+
 def test_names_in_any_character_set_come_back_in_unicode(describe, tmp_path):
     name = "Yamada^Tarou=山田^太郎=やまだ^たろう"
     images = describe(PatientName=name, SpecificCharacterSet=["", "ISO 2022 IR 87"])[1]

@@ -290,6 +290,37 @@ def test_blanks_before_a_patient_count_and_padding_at_its_end_does_not(
     assert processor.process(job).state is State[state]
 
 
+@pytest.mark.parametrize("empty", [0, 3])
+@pytest.mark.parametrize(("written", "state"), [("4711", "STORED"), ("", "DEAD")])
+def test_the_patient_of_some_images_is_that_of_all(
+    processor, job, pacs, write_as, empty, written, state
+):
+    (images,) = pacs.images.values()
+    for image in images:
+        image.PatientID = "4711"
+    images[empty].PatientID = ""
+    write_as(written)
+    assert processor.process(job).state is State[state]
+
+
+@pytest.mark.parametrize(
+    ("patient", "reason"), [(" 4711", "the images state 2 PatientIDs"), ("x" * 65, "not allowed")]
+)
+def test_images_of_which_one_has_another_patient_go_to_the_dead_letters(
+    processor, job, pacs, write_as, patient, reason
+):
+    (images,) = pacs.images.values()
+    with pydicom.config.disable_value_validation():
+        for image in images:
+            image.PatientID = "4711"
+        images[3].PatientID = patient
+        write_as("4711")
+        done = processor.process(job)
+    assert (done.state, pacs.stored) == (State.DEAD, {})
+    assert reason in done.reason
+    assert "4711" not in done.reason
+
+
 def test_an_error_that_nobody_thought_of_costs_only_its_series(processor, job):
     processor.segment.fails = ZeroDivisionError("1.2.840.10008.5.1 by zero")
     done = processor.process(job)
