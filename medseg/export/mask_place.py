@@ -13,9 +13,21 @@ MOST_OUTSIDE = 0.5
 """A larger part of a mask outside of its images shows that its grid is wrong. A crop that is padded
 a little, or a part of a structure that goes on beyond the images, stays below it."""
 
+_AT_ZERO_MM = 1e-6
+_REMEDY = (
+    "give the geometry of the mask, which is that of the series unless it was cropped, turned or "
+    "resampled"
+)
+
 
 def check_place(mask: NDArray, geometry: Geometry, images: SourceImages) -> None:
-    """Refuse a mask whose grid puts it beside the images, as a forgotten affine does.
+    """Refuse a mask whose grid puts it beside the images or was forgotten.
+
+    An affine that was forgotten, such as `np.eye(4)`, can also put a mask within its images, at a
+    wrong place. It is known by three signs: the mask has as many voxels along its axes as the
+    images, its first voxel lies at 0, 0, 0 mm, and the images have no corner there. A mask that was
+    mirrored or turned has its first voxel at a corner of the images, and one that was cropped or
+    resampled has other numbers of voxels.
 
     Args:
         mask: (I, J, K), what is not 0 is within. Of an empty one the whole grid is judged.
@@ -24,7 +36,7 @@ def check_place(mask: NDArray, geometry: Geometry, images: SourceImages) -> None
 
     Raises:
         ValueError: more than half of the voxels lie outside the images, or of an empty mask the
-            whole grid.
+            whole grid; or the affine was forgotten.
 
     Example:
         >>> check_place(mask, Geometry(mask.shape, np.eye(4)), images)  # doctest: +SKIP
@@ -41,10 +53,14 @@ def check_place(mask: NDArray, geometry: Geometry, images: SourceImages) -> None
     )
     if outside > MOST_OUTSIDE:
         raise ValueError(
-            f"{100 * outside:.0f} % of the mask lies outside the images that it was made from (its "
-            f"grid goes from {_span(geometry)}, the images from {_span(images.geometry)}, in RAS+ "
-            "mm): give the geometry of the mask, which is that of the series unless it was "
-            "cropped, turned or resampled"
+            f"{100 * outside:.0f} % of the mask lies outside the images that it was made from "
+            f"({_compare_spans(geometry, images.geometry)}): {_REMEDY}"
+        )
+    if _is_forgotten(geometry, images.geometry):
+        raise ValueError(
+            "the mask has the size of the images that it was made from and begins at 0, 0, 0 mm, "
+            "where they have no corner, as where an affine was forgotten "
+            f"({_compare_spans(geometry, images.geometry)}): {_REMEDY}"
         )
 
 
@@ -92,6 +108,27 @@ def _is_beside(geometry: Geometry, source: Geometry) -> bool:
 
 def _list_corners(ends: list[tuple[float, float]]) -> NDArray[np.float64]:
     return np.array(np.meshgrid(*ends)).reshape(3, -1).T.astype(float)
+
+
+def _is_forgotten(geometry: Geometry, source: Geometry) -> bool:
+    """Whether a grid of the source's size begins at 0, 0, 0 mm, and the source has no corner there.
+
+    Example:
+        >>> source = Geometry((4, 4, 2), np.array([[-2.0, 0, 0, 3], [0, -2, 0, 3], [0, 0, 5, -4],
+        ...                                        [0, 0, 0, 1]]))
+        >>> _is_forgotten(Geometry((4, 4, 2), np.eye(4)), source)
+        True
+    """
+    has_its_size = sorted(geometry.shape) == sorted(source.shape)
+    if not has_its_size or np.abs(geometry.affine[:3, 3]).max() > _AT_ZERO_MM:
+        return False
+    corners = _list_corners([(0, n - 1) for n in source.shape])
+    zero = source.world_to_voxel(np.zeros((1, 3)))
+    return not (np.abs(corners - zero) <= 0.5 + GRID_TOLERANCE_VOXELS).all(axis=1).any()
+
+
+def _compare_spans(geometry: Geometry, source: Geometry) -> str:
+    return f"its grid goes from {_span(geometry)}, the images from {_span(source)}, in RAS+ mm"
 
 
 def _span(geometry: Geometry) -> str:

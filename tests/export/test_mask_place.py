@@ -7,10 +7,12 @@ from functools import partial
 import numpy as np
 import pytest
 from export.test_segmentation import ALGORITHM, LABELS, draw_mask, read_by_highdicom, write_kind
+from ingest.dicom_writer import make_series, write_series
 
 from medseg.export import describe_source, write_parametric_map, write_rtstruct, write_seg
 from medseg.export.mask_place import check_place, find_high
 from medseg.geometry import Geometry
+from medseg.ingest import find_series
 
 WRITERS = {
     "seg": partial(write_seg, labels=LABELS),
@@ -68,6 +70,73 @@ def test_a_mask_outside_its_images_is_refused_and_not_written(series, kind, wron
             algorithm=ALGORITHM,
         )
     assert not (tmp_path / "made.dcm").exists()
+
+
+def find_images_at(folder, origin):
+    """The images of a CT of 40 x 48 x 60 mm, in voxels of 2 x 2 x 5 mm."""
+    stored = np.zeros((12, 24, 20), np.int16)
+    slices = make_series(stored, origin=origin, pixel_spacing_mm=(2.0, 2.0), step_mm=5.0)
+    slices[0].StudyInstanceUID = "1.2.840.1"
+    write_series(folder, slices)
+    (series,) = find_series(folder)
+    return describe_source(series)
+
+
+@pytest.fixture(scope="module")
+def in_a_scanner(tmp_path_factory):
+    """Images around 0, 0, 0 mm, as those of scanners are."""
+    return find_images_at(tmp_path_factory.mktemp("scanner") / "ct", (-19.5, -23.5, -10.0))
+
+
+LAST = np.diag([0.0, 0, 0, 1])
+FORGOTTEN = {
+    "identity": lambda grid: (grid.shape, np.eye(4)),
+    "of ITK": lambda grid: (grid.shape, np.diag([-1.0, -1, 1, 1])),
+    "turned": lambda grid: (grid.shape[::-1], np.eye(4)),
+    "spacing alone": lambda grid: (grid.shape, np.diag([*grid.spacing_mm, 1])),
+    "all but the origin": lambda grid: (grid.shape, grid.affine * [1, 1, 1, 0] + LAST),
+}
+
+
+@pytest.mark.parametrize("forgotten", FORGOTTEN)
+def test_a_forgotten_affine_within_the_images_is_refused(in_a_scanner, forgotten):
+    grid = Geometry(*FORGOTTEN[forgotten](in_a_scanner.geometry))
+    mask = np.zeros(grid.shape, np.uint8)
+    mask[:4, :4, :2] = 1
+    with pytest.raises(ValueError, match=r"begins at 0, 0, 0 mm, .*: give the geometry"):
+        check_place(mask, grid, in_a_scanner)
+
+
+def test_other_grids_within_images_of_a_scanner_are_accepted(in_a_scanner):
+    grid = in_a_scanner.geometry
+    around_zero = grid.affine.copy()
+    around_zero[:3, 3] = 0
+    i, j, k = grid.shape
+    fine = grid.affine @ np.diag([0.5, 0.5, 0.2, 1])
+    angle = np.radians(20)
+    oblique = grid.affine.copy()
+    oblique[:3, :3] = [
+        [-np.cos(angle) * 2, np.sin(angle) * 2, 0],
+        [-np.sin(angle) * 2, -np.cos(angle) * 2, 0],
+        [0, 0, 5],
+    ]
+    turned = grid.affine[:, [2, 1, 0, 3]]
+    for kept in (
+        mirror(grid),
+        Geometry((k, j, i), turned),
+        Geometry((5, 6, 4), around_zero),
+        Geometry((2 * i, 2 * j, 5 * k), fine),
+        Geometry((8, 8, 8), np.diag([1.0, 1, 1, 1])),
+        Geometry(grid.shape, oblique),
+    ):
+        check_place(np.ones(kept.shape, np.uint8), kept, in_a_scanner)
+
+
+def test_images_that_begin_at_zero_may_have_masks_that_begin_there(tmp_path):
+    images = find_images_at(tmp_path / "ct", (0.0, 0.0, 0.0))
+    grid = images.geometry
+    half = Geometry(grid.shape, grid.affine @ np.diag([0.5, 0.5, 0.5, 1]))
+    check_place(np.ones(grid.shape), half, images)
 
 
 @pytest.mark.parametrize("wrong", ["forgotten", "5 m away", "500 mm away"])
