@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from medseg.base.text import count_noun
 from medseg.planning.fingerprint import Fingerprint
 
 Preset = Literal["small", "medium", "large"]
@@ -90,8 +91,8 @@ def make_plan(
     """
     if found.cases < FEWEST_CASES:
         raise ValueError(
-            f"{found.cases} cases cannot be split for training, validation and test: give "
-            f"{FEWEST_CASES} or more"
+            f"{count_noun(found.cases, 'case')} cannot be split for training, validation and test: "
+            f"give {FEWEST_CASES} or more"
         )
     size = SIZES[preset]
     is_volume = found.dimensions == 3

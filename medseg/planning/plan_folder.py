@@ -17,7 +17,14 @@ from medseg.datasets.own.pair_files import Pair
 from medseg.planning.case_facts import CaseFacts, measure_case
 from medseg.planning.doubts import Doubt, find_doubts
 from medseg.planning.fingerprint import Fingerprint, make_fingerprint
-from medseg.planning.plan import TEST_SHARE, Choice, Preset, make_plan
+from medseg.planning.plan import (
+    FEWEST_CASES,
+    FOLDS,
+    TEST_SHARE,
+    Choice,
+    Preset,
+    make_plan,
+)
 from medseg.planning.task import make_task
 
 logger = logging.getLogger(__name__)
@@ -131,10 +138,13 @@ def plan_folder(
     named = cases.classes if classes is None else classes
     chosen = choose_classes(data, name, found.values) if named is None else dict(named)
     choices = make_plan(found, preset=preset)
+    _warn_of_rare(found, choices)
     if ignored := [value for value in find_ignored(data) if value in found.values]:
         choices = [*choices, Choice("ignore", ignored, "what dataset.json calls so")]
     given = [pair.fold for pair in labelled if pair.fold is not None]
     folds = max(given) + 1 if given else None
+    if folds is None:
+        _check_patients(items)
     if folds is not None:
         choices = [*choices, Choice("folds", folds, "the cases came with them")]
     return PlannedFolder(
@@ -150,6 +160,35 @@ def plan_folder(
         doubts=find_doubts(facts),
         preset=preset,
     )
+
+
+def _check_patients(items: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse cases of too few patients: one each is for training, validation and test."""
+    patients = {item["patient"] for item in items}
+    if len(patients) < FEWEST_CASES:
+        raise ValueError(
+            f"the {count_noun(len(items), 'case')} are of {count_noun(len(patients), 'patient')}, "
+            f"and no split may separate those of one: give cases of {FEWEST_CASES} or more, or "
+            "correct --patients"
+        )
+
+
+def _warn_of_rare(found: Fingerprint, choices: Sequence[Choice]) -> None:
+    """Say which labels are in so few cases, or so small, that they can hardly be learnt."""
+    spacing = next((one.value for one in choices if one.key == "spacing_mm"), found.spacing_mm)
+    for value, cases in found.present.items():
+        if cases < FOLDS:
+            logger.warning(
+                "label %d is in %d of %s: a fold without it cannot be validated on it",
+                *(value, cases, count_noun(found.cases, "case")),
+            )
+        if found.smallest_mm[value] < max(spacing):
+            unit = "mm" if found.dimensions == 3 else "pixels"
+            logger.warning(
+                "label %d is as large as a cube of %.2g %s, less than a voxel of the plan (%.2g): "
+                "it may be lost; pass a smaller spacing_mm in task.json",
+                *(value, found.smallest_mm[value], unit, max(spacing)),
+            )
 
 
 def _measure(pairs: Sequence[Pair], faults: Sequence[str]) -> list[CaseFacts]:

@@ -95,3 +95,22 @@ def test_a_value_that_dataset_json_ignores_counts_nowhere(data):
     (data / "dataset.json").write_text('{"labels": {"background": 0, "a": 1, "ignore": 7}}')
     task = plan_folder("kidney", data).task
     assert (task["classes"], task["ignore"], task["label_values"]) == ({"a": [1]}, [7], [0, 1, 7])
+
+
+def test_cases_of_too_few_patients_are_refused(data):
+    with pytest.raises(ValueError, match=r"6 cases are of 1 patient, .* or correct --patients"):
+        plan_folder("kidney", data, patients="(p)")
+
+
+def test_a_label_in_few_cases_and_one_below_a_voxel_are_said(data, caplog):
+    rare = np.zeros((12, 14, 10), np.uint8)
+    rare[3:8, 4:9, 2:7] = 1
+    rare[0, 0, 0] = 2
+    write_case(data, "p0_0", label=rare)
+    with caplog.at_level(logging.WARNING):
+        plan_folder("kidney", data)
+    assert "label 2 is in 1 of 6 cases: a fold without it cannot be validated" in caplog.text
+    assert (
+        "label 2 is as large as a cube of 1.3 mm, less than a voxel of the plan (2)" in caplog.text
+    )
+    assert "label 1" not in caplog.text
