@@ -7,7 +7,11 @@ from torch import Tensor
 
 from medseg.inference.outputs.notes import is_forced, read_notes
 from medseg.ingest.metadata import MODALITY, VALUE_UNIT
-from medseg.plausibility import describe_label_map, explain_not_hounsfield
+from medseg.plausibility import (
+    describe_label_map,
+    explain_not_hounsfield,
+    is_scan_in_hounsfield,
+)
 
 HU = "HU"
 _CT = "CT"
@@ -44,3 +48,17 @@ def find_unit(image: Tensor, values: NDArray | None, *, modality: str) -> str:
     if values is None or describe_label_map(values[None]):
         return ""
     return HU if explain_not_hounsfield(values[None]) is None else ""
+
+
+def guess_unit(values: NDArray) -> str:
+    """The unit of an image whose header has none: "HU" where it looks like a CT with air around it.
+
+    Args:
+        values: of the file, (I, J, K).
+
+    Example:
+        >>> import numpy as np
+        >>> guess_unit(np.ones((4, 4, 4)))
+        ''
+    """
+    return HU if is_scan_in_hounsfield(values[None]) else ""

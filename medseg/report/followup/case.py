@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from medseg.geometry import Geometry
 from medseg.inference.cases.report import DONE
 from medseg.inference.outputs.label_files import JSON_FILE, read_table
+from medseg.inference.outputs.value_unit import get_unit, guess_unit
 from medseg.ingest.checks import check_finite, to_labels
 from medseg.ingest.dicom.read_series import read_series
 from medseg.ingest.dicom.series_label import read_series_label
@@ -41,6 +42,7 @@ class Case:
         made_by: the bundle and its version; "" where no record says it.
         patient: what tells whether two studies are of one patient; "" where it is not known. It is
             compared, and never shown.
+        unit: of the values of the image: "HU", or "" where it is not known.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Case:
     date: date | None
     made_by: str
     patient: str
+    unit: str = ""
 
 
 def read_case(
@@ -84,10 +87,10 @@ def read_case(
     known = _read_records(folder).get(mask_file.name, {})
     place = image or _find_place(known)
     uid = None if image else known.get("series_uid") or None  # some series state none
-    array, patient = None, ""
+    array, patient, unit = None, "", ""
     if place is not None and (needs_image or image or place.exists()):
         _check_there(place, mask_file, side)
-        array, grid, stated, patient = _read_image(place, uid)
+        array, grid, stated, patient, unit = _read_image(place, uid)
         _check_grid(grid, geometry, place, mask_file, side)
         day = day or stated
     elif needs_image:
@@ -106,6 +109,7 @@ def read_case(
         date=day,
         made_by=str(known.get("bundle", "")),
         patient=patient,
+        unit=unit,
     )
 
 
@@ -172,16 +176,20 @@ def _check_there(image: Path, mask_file: Path, side: str) -> None:
         )
 
 
-def _read_image(place: Path, uid: str | None) -> tuple[NDArray, Geometry, date | None, str]:
-    """Voxels, grid, date and patient. Irregular slices are resampled; the grid is checked later."""
+def _read_image(place: Path, uid: str | None) -> tuple[NDArray, Geometry, date | None, str, str]:
+    """Voxels, grid, date, patient and unit of the values.
+
+    Irregular slices are resampled; the grid is checked later.
+    """
     if is_volume_file(place):
         array, geometry = load(place)
         check_finite(array, name=str(place))
-        return array, geometry, None, ""
+        return array, geometry, None, "", guess_unit(array)
     series = find_one_series(place, LoadOptions(series_uid=uid, resample=True))
     array, geometry = read_series(series)
     stated = read_series_label(series).date
-    return array, geometry, parse_date(stated), series.slices[0].origin.patient
+    patient = series.slices[0].origin.patient
+    return array, geometry, parse_date(stated), patient, get_unit(series.modality)
 
 
 def parse_date(text: str) -> date | None:

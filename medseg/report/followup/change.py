@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from medseg.report.followup.match_lesions import Match, Outcome
@@ -95,11 +95,9 @@ class LesionChange:
         """Both: "tumour A (earlier 1+2, later 1)"."""
         return f"{self.title} ({self.numbers})" if self.numbers else self.title
 
-    def list_shown(self, size: Change) -> tuple[float | None, float | None]:
-        """A size before and after as it is shown: None where a lesion is absent, which is no 0."""
-        if self.match is None:
-            return size.before, size.after
-        return size.before if self.before else None, size.after if self.after else None
+    def without_doubling(self, reason: str) -> LesionChange:
+        """A copy without a doubling time, and why."""
+        return replace(self, doubling_days=None, reasons={**self.reasons, "doubling_days": reason})
 
 
 def measure_change(

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+import numpy as np
+
 from medseg.report.followup.case import Case
 from medseg.report.followup.change import LesionChange, make_letters, measure_change
 from medseg.report.followup.lesion_map import LesionMap, map_lesions
@@ -15,7 +17,7 @@ from medseg.report.followup.match_lesions import FARTHEST_MM, Outcome, match_les
 from medseg.report.followup.recist import SMALLEST_MM, Recist, assess_response
 from medseg.report.followup.register import DOUBTFUL_SIMILARITY, Registration, register, stay
 from medseg.report.followup.structures import check_same_table, choose_lesions, find_organs
-from medseg.report.measure import find_slice_axis, measure_structures
+from medseg.report.measure import Measurement, find_slice_axis, measure_structures
 
 logger = logging.getLogger(__name__)
 
@@ -115,8 +117,7 @@ def compare_studies(
     lesions = [replace(one, letter=make_letters(number)) for number, one in enumerate(matched)]
     whole = [[one for one in side if not one.lesion] for side in measured]
     changes = tuple(
-        measure_change([old], [new], match=None, dates=dates)
-        for old, new in zip(*whole, strict=True)
+        _compare_whole(old, new, lesions, dates) for old, new in zip(*whole, strict=True)
     )
     recist = assess_response(
         lesions,
@@ -140,6 +141,8 @@ def compare_studies(
         warnings=doubts,
     )
 
+
+_ONE_SIDED = "some of its lesions are in one of the two studies only"
 
 _CONTRARY = 20.0
 """A change of volume, in percent, that a contrary change of the axes must not hide."""
@@ -183,6 +186,22 @@ def _compare_lesions(
         )
 
 
+def _compare_whole(
+    old: Measurement,
+    new: Measurement,
+    lesions: Sequence[LesionChange],
+    dates: tuple[date | None, date | None],
+) -> LesionChange:
+    """The change of a whole structure, which doubles only where all its lesions go on."""
+    change = measure_change([old], [new], match=None, dates=dates)
+    if change.doubling_days is None:
+        return change
+    one_sided = [
+        one for one in lesions if one.structure == old.name and not (one.before and one.after)
+    ]
+    return change.without_doubling(_ONE_SIDED) if one_sided else change
+
+
 def _doubt_patient(before: Case, after: Case, registration: Registration) -> str:
     """Why the two studies may not be of one patient; "" where nothing says so."""
     if before.patient and after.patient and before.patient != after.patient:
@@ -202,6 +221,11 @@ def _list_doubts(
     yield from registration.warnings
     if before.patient and after.patient and before.patient != after.patient:
         yield "the images state different PatientIDs: make sure that they are of one patient"
+    if _is_same_image(before, after):
+        yield (
+            "both studies have the identical image, voxel for voxel: make sure that --before and "
+            "--after are two studies"
+        )
     if before.date is not None and before.date == after.date:
         yield (
             f"both studies are of one day ({before.date}): make sure that they are two, or give "
@@ -214,6 +238,15 @@ def _list_doubts(
         )
     for change in lesions:
         yield from _list_doubts_of(change)
+
+
+def _is_same_image(before: Case, after: Case) -> bool:
+    """Whether both images have the same voxels on the same grid."""
+    if before.image is None or after.image is None:
+        return False
+    if before.geometry.describe_difference(after.geometry):
+        return False
+    return np.array_equal(before.image, after.image)
 
 
 def _list_doubts_of(change: LesionChange) -> Iterator[str]:

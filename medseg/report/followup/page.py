@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from medseg.inference.outputs.value_unit import HU
 from medseg.report.followup.change import Change, LesionChange
 from medseg.report.followup.compare import Followup
 from medseg.report.followup.match_lesions import Outcome
@@ -102,6 +103,7 @@ def format_page(found: Followup, *, day: date) -> str:
         rows=[*map(_make_row, found.structures), *(_make_lesion_row(c, found) for c in shown)],
         left_out=len(found.lesions) - len(shown),
         figures=_draw_figures(found, shown),
+        window=_describe_window(found),
         pixels=PIXELS,
         earlier=EARLIER,
         later=LATER,
@@ -143,7 +145,7 @@ def _list_cells(change: LesionChange) -> tuple[str, ...]:
     for size, digits in (
         *((change.volume_ml, 2), (change.long_axis_mm, 1), (change.short_axis_mm, 1)),
     ):
-        cells += [format_number(one, digits) for one in change.list_shown(size)]
+        cells += [_format_size(one, digits) for one in (size.before, size.after)]
         cells.append(_format_change(size))
     return (*cells, format_doubling(change.doubling_days) or _NONE)
 
@@ -158,6 +160,11 @@ def format_number(value: float | None, digits: int, *, signed: bool = False) -> 
     if value is None:
         return _NONE
     return f"{value:{'+' if signed else ''}.{digits}f}".replace("-", _MINUS)
+
+
+def _format_size(value: float | None, digits: int) -> str:
+    """A size in words; 0 of what is absent, which has no digits behind the point."""
+    return "0" if value == 0 else format_number(value, digits)
 
 
 def _format_change(size: Change) -> str:
@@ -183,7 +190,7 @@ def _format_sums(found: Followup) -> str:
 def _draw_figures(found: Followup, shown: Sequence[LesionChange]) -> list[Figure]:
     if found.before.image is None or found.after.image is None:
         return []
-    limits = choose_limits(found.before), choose_limits(found.after)
+    limits = _choose_limits(found)
     chosen = sorted(shown, key=lambda one: _rank(one, found))[:MOST_PICTURES]
     figures: list[Figure] = []
     for change in (one for one in shown if one in chosen):
@@ -191,6 +198,33 @@ def _draw_figures(found: Followup, shown: Sequence[LesionChange]) -> list[Figure
         packed = tuple((one.title, base64.b64encode(one.png).decode()) for one in pictures)
         figures.append(Figure(*_name(change), plane, packed))
     return figures
+
+
+def _choose_limits(found: Followup) -> tuple[tuple[float, float], tuple[float, float]]:
+    """What is drawn black and white, of both studies: the same where both are in HU."""
+    if _is_shared(found):
+        both = choose_limits(found.before, found.after)
+        return both, both
+    return choose_limits(found.before), choose_limits(found.after)
+
+
+def _is_shared(found: Followup) -> bool:
+    return found.before.unit == found.after.unit == HU
+
+
+def _describe_window(found: Followup) -> str:
+    """The grey window of the pictures, in words; "" without pictures."""
+    if found.before.image is None or found.after.image is None:
+        return ""
+    if not _is_shared(found):
+        return (
+            "The grey values of each study are scaled by themselves, since their unit is not known "
+            "to be HU: brighter or darker in one study than in the other means nothing"
+        )
+    low, high = (format_number(value, 0) for value in _choose_limits(found)[0])
+    return (
+        f"One grey window for all pictures of both studies: black at {low} HU, white at {high} HU"
+    )
 
 
 def _list_facts(found: Followup) -> list[tuple[str, str]]:

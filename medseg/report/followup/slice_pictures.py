@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from medseg.inference.outputs.value_unit import HU
 from medseg.inference.preview.overlay import draw_outlines
 from medseg.report.followup.case import Case
 from medseg.report.followup.change import LesionChange
@@ -99,21 +101,37 @@ def _name_slice(centre: NDArray[np.float64], case: Case) -> str:
     return f"slice {min(max(number, 1), count)} of {count}"
 
 
-def choose_limits(case: Case) -> tuple[float, float]:
+def choose_limits(*cases: Case) -> tuple[float, float]:
     """The values that are drawn black and white: those round the values of the structures.
 
+    Args:
+        cases: one, or several whose pictures have one grey window. Where all are in HU, the limits
+            are whole tens.
+
     Raises:
-        ValueError: the image is not at hand.
+        ValueError: the image of one is not at hand.
     """
-    if case.image is None:
-        raise ValueError(f"the image of {case.name} is not at hand: read the case with its image")
-    within = case.image[case.mask > 0]
+    images: list[NDArray] = []
+    for case in cases:
+        if case.image is None:
+            raise ValueError(
+                f"the image of {case.name} is not at hand: read the case with its image"
+            )
+        images.append(case.image)
+    within = np.concatenate(
+        [image[case.mask > 0] for image, case in zip(images, cases, strict=True)]
+    )
     if not within.size:
-        low, high = np.percentile(case.image, (_LEAST_PERCENTILE, _MOST_PERCENTILE))
+        every = np.concatenate([image.ravel() for image in images])
+        low, high = map(float, np.percentile(every, (_LEAST_PERCENTILE, _MOST_PERCENTILE)))
     else:
         first, middle, third = np.percentile(within, (25, 50, 75))
-        low, high = (middle + sign * _SPREADS * (third - first) for sign in (-1, 1))
-    return (float(low), float(high)) if low < high else (float(low) - 0.5, float(low) + 0.5)
+        low, high = (float(middle + sign * _SPREADS * (third - first)) for sign in (-1, 1))
+    if not low < high:
+        return low - 0.5, low + 0.5
+    if all(case.unit == HU for case in cases):
+        return 10.0 * math.floor(low / 10), 10.0 * math.ceil(high / 10)
+    return low, high
 
 
 def _find_centre(found: Followup, change: LesionChange) -> NDArray[np.float64]:

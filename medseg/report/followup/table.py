@@ -72,9 +72,9 @@ def format_lines(found: Followup) -> Iterator[str]:
 def _list_cells(change: LesionChange) -> tuple[str, ...]:
     name = escape(escape_unprintable(change.structure))
     sizes = (
-        _format_sizes(change, change.volume_ml, 2),
+        _format_sizes(change.volume_ml, 2),
         _format_percent(change.volume_ml),
-        _format_sizes(change, change.long_axis_mm, 1),
+        _format_sizes(change.long_axis_mm, 1),
         _format_percent(change.long_axis_mm),
         format_doubling(change.doubling_days) or "-",
     )
@@ -88,10 +88,12 @@ def _list_cells(change: LesionChange) -> tuple[str, ...]:
     return (name, lesion, f"[{style}]{outcome.value}[/]" if style else outcome.value, *sizes)
 
 
-def _format_sizes(change: LesionChange, size: Change, digits: int) -> str:
-    """Both sizes; of a lesion that is absent in a study a dash there."""
-    shown = ("-" if one is None else f"{one:.{digits}f}" for one in change.list_shown(size))
-    return " to ".join(shown)
+def _format_sizes(size: Change, digits: int) -> str:
+    """Both sizes; of a lesion that is absent in a study 0 there."""
+    return " to ".join(
+        "-" if one is None else "0" if one == 0 else f"{one:.{digits}f}"
+        for one in (size.before, size.after)
+    )
 
 
 def _format_percent(size: Change) -> str:

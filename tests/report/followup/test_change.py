@@ -132,14 +132,6 @@ def test_nothing_on_both_sides_is_refused():
         measure_change([], [], match=None)
 
 
-def test_a_lesion_that_is_absent_has_no_size_and_an_empty_structure_has_0():
-    grown = Measurement("tumour", 1, 1, 8, 2.0)
-    new = measure_change([], [grown], match=Match("tumour", Outcome.NEW, (), (1,)))
-    assert new.list_shown(new.volume_ml) == (None, 2.0)
-    whole = measure_change([Measurement("tumour", 1, 0, 0, 0.0)], [grown], match=None)
-    assert whole.list_shown(whole.volume_ml) == (0.0, 2.0)
-
-
 def test_no_two_lesions_have_the_same_letters():
     made = [make_letters(number) for number in range(1000)]
     assert len(set(made)) == 1000

@@ -152,6 +152,28 @@ def test_two_studies_of_one_day_are_doubtful(tmp_path):
     assert any("both studies are of one day (2026-01-01)" in one for one in warnings)
 
 
+def test_two_studies_with_the_identical_image_are_doubtful(tmp_path):
+    pair = make_pair(tmp_path)
+    image = draw_body(EARLIER)
+    same = [replace(case, image=image.copy()) for case in pair]
+    words = "both studies have the identical image, voxel for voxel"
+    assert any(words in one for one in compare(same).warnings)
+    other = [same[0], replace(same[1], image=image + 1)]
+    assert not any(words in one for one in compare(other).warnings)
+    assert not any(words in one for one in compare(pair).warnings)
+
+
+def test_a_structure_has_no_doubling_time_over_new_and_vanished_lesions(tmp_path):
+    days = date(2026, 1, 1), date(2026, 3, 2)
+    before, after = make_pair(tmp_path)
+    _, tumour = compare((replace(before, date=days[0]), replace(after, date=days[1]))).structures
+    assert tumour.doubling_days is None
+    assert tumour.reasons["doubling_days"].startswith("some of its lesions are in one of the two")
+    kept = make_pair(tmp_path, BEFORE[:2], AFTER[:2])
+    both = compare((replace(kept[0], date=days[0]), replace(kept[1], date=days[1]))).structures
+    assert both[1].doubling_days is not None
+
+
 def test_a_growth_that_the_axes_hide_is_said(tmp_path):
     two = [((-8, 0, 0), 5), ((8, 0, 0), 5)]
     found = compare(make_pair(tmp_path, two, [((0, 0, 0), 9)]))

@@ -54,8 +54,8 @@ def test_each_change_has_a_row(tmp_path):
     ]
     assert {len(row) for row in rows} == {12}
     assert rows[4][4] == f"{MINUS}100.0 %"
-    assert rows[4][3] == DASH  # it is absent, and has no size
-    assert rows[5][2] == rows[5][4] == DASH
+    assert rows[4][3] == rows[5][2] == "0"  # it is absent there
+    assert rows[5][4] == DASH  # of 0 there is no percentage
     assert rows[1][5:11] == [DASH] * 6
 
 
@@ -78,6 +78,14 @@ def test_lesions_have_their_pictures(with_images):
     page = show(compare(with_images))
     assert page.count("data:image/png;base64,") == 2 * 4
     assert 'alt="Later: tumour A"' in page
+
+
+def test_both_studies_have_one_grey_window_in_hu_and_each_its_own_in_other_units(with_images):
+    page = unescape(show(compare([replace(case, unit="HU") for case in with_images])))
+    assert re.search(rf"One grey window .*: black at {MINUS}?\d*0 HU, white at \d*0 HU\.", page)
+    page = show(compare(with_images))
+    assert "The grey values of each study are scaled by themselves" in page
+    assert "One grey window" not in page
 
 
 def test_without_images_the_page_says_so(tmp_path):
@@ -116,7 +124,7 @@ def test_a_page_of_many_lesions_has_the_most_telling_ones_and_says_how_many_are_
 
 def test_a_volume_that_stays_has_no_doubling_time(tmp_path):
     days = {"day": date(2026, 1, 1)}, {"day": date(2026, 3, 1)}
-    lesion, larger = [((0, 0, 0), 9)], [((0, 0, 0), 9), ((20, 0, 0), 6)]
+    lesion, larger = [((0, 0, 0), 9)], [((0, 0, 0), 12)]
     before = make_case(tmp_path, "a", EARLIER, lesion, draws=False, **days[0])
     after = make_case(tmp_path, "b", EARLIER, lesion, draws=False, **days[1])
     whole, tumours, one = list_rows(show(compare((before, after))))

@@ -96,3 +96,14 @@ def test_the_values_round_those_of_the_structures_are_drawn(tmp_path):
     constant = make_case(tmp_path, "b", EARLIER, [((0, 0, 0), 8)])
     constant.image[:] = 3.0
     assert choose_limits(constant) == (2.5, 3.5)
+
+
+def test_the_limits_of_two_studies_are_between_those_of_each_and_whole_tens_in_hu(tmp_path):
+    case = make_case(tmp_path, "a", EARLIER, [((0, 0, 0), 8)], unit="HU")
+    noisy = make_case(tmp_path, "b", EARLIER, [((0, 0, 0), 8)], unit="HU")
+    noisy.image[:] += np.random.default_rng(1).normal(0, 100, noisy.image.shape)
+    studies = [case, noisy], [noisy], [case]
+    (low, high), (least, most), own = (choose_limits(*cases) for cases in studies)
+    assert least < low < own[0]
+    assert own[1] < high < most
+    assert (low % 10, high % 10) == (0, 0)
