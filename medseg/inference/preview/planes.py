@@ -113,11 +113,11 @@ class Plane:
 
     @property
     def position(self) -> str:
-        """Where its middle lies, for instance "12.5 mm superior of the scanner's origin"."""
+        """Where its middle lies, for instance "12.5 mm superior of the file's origin"."""
         middle = [(n - 1) / 2 for n in self.volume.grid.shape]
         middle[self.axis] = self.index
         place = float(self.volume.grid.voxel_to_world(middle)[self.axis])
-        return f"{abs(place):.1f} mm {_SIDES[self.axis][int(place >= 0)]} of the scanner's origin"
+        return f"{abs(place):.1f} mm {_SIDES[self.axis][int(place >= 0)]} of the file's origin"
 
     @property
     def positions(self) -> np.ndarray:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from medseg.base.text import count_noun
+
 _METADATA = Path("configs") / "metadata.json"
 _WORDS = {"dice": "Dice", "iou": "IoU"}
 
@@ -58,16 +60,21 @@ def read_bundle_card(root: str | os.PathLike | None) -> BundleCard:
     listed = [faults] if isinstance(faults, str) else faults if isinstance(faults, list) else []
     return BundleCard(
         task=str(stated.get("task") or ""),
-        scores=_describe_scores(stated.get("eval_metrics")),
+        scores=_describe_scores(stated),
         faults="; ".join(map(str, listed)),
     )
 
 
-def _describe_scores(scores: Any) -> str:
-    """Scores in words: "test mean Dice 0.882"."""
+def _describe_scores(stated: Mapping[str, Any]) -> str:
+    """Scores in words: "test mean Dice 0.882 (n = 52); trained on 140 cases"."""
+    scores = stated.get("eval_metrics")
     if not isinstance(scores, Mapping):
         return ""
-    return ", ".join(
+    text = ", ".join(
         f"{' '.join(_WORDS.get(word, word) for word in str(name).split('_'))} {score}"
         for name, score in scores.items()
     )
+    tested, trained = stated.get("test_cases"), stated.get("training_cases")
+    if type(tested) is int:
+        text += f" (n = {tested})"
+    return f"{text}; trained on {count_noun(trained, 'case')}" if type(trained) is int else text

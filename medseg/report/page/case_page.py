@@ -36,14 +36,14 @@ SUMMARY = "summary"
 ENDING = "_report.html"
 """What follows the name of a case in the name of its page."""
 
-PRINT_HEIGHTS = (45, 60, 75, 90, 105, 120, 135, 150, 165)
+PRINT_HEIGHTS = tuple(range(45, 176, 10))
 """Heights in mm that the preview has at most in print; the styles have a class for each."""
 
 MANY_ROWS = 12
 """A longer table is printed in smaller letters."""
 
 _PAPER_MM = 275  # of A4 between its margins
-_OTHERS_MM = 92  # of heading, head of the table, the words below it, and headlines
+_OTHERS_MM = 82  # of heading, head of the table, the words below it, and headlines
 
 LICENCE = "niivue.LICENSE.txt"
 LIBRARY, LIBRARY_VERSION = "niivue.umd.js", "0.69.0"

@@ -38,6 +38,64 @@ _FOLDERS = re.compile(r"(?<![\w./:~<-])(?:[A-Za-z]:[\\/]|/)(?:[^\s/\\:;,()'\"]+[
 _MARK = '<meta name="generator" content="medseg index">'
 
 
+FEWEST_FOR_MEAN = 5
+"""Of fewer volumes the smallest and the largest say more than a mean and a standard deviation."""
+
+
+@dataclass
+class Volumes:
+    """What the volumes of a structure come to, one after the other.
+
+    Attributes:
+        found: in how many cases there is any.
+        cut: in how many of them it reaches the edge of the image; these have no part in the rest.
+        total: sum of the others in mL.
+        squares: sum of their squares.
+        least: the smallest of them.
+        most: the largest of them.
+    """
+
+    found: int = 0
+    cut: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+    least: float = math.inf
+    most: float = 0.0
+
+    def add(self, volume_ml: float, *, is_cut: bool) -> None:
+        """Count the volume of a case; one of 0 was not found."""
+        if not volume_ml:
+            return
+        self.found += 1
+        if is_cut:
+            self.cut += 1
+            return
+        self.total += volume_ml
+        self.squares += volume_ml**2
+        self.least, self.most = min(self.least, volume_ml), max(self.most, volume_ml)
+
+    def describe(self) -> str:
+        """In how many cases there is any, and range, or mean and SD, of those that are whole."""
+        if not self.found:
+            return "not found"
+        cases, count = count_noun(self.found, "case"), self.found - self.cut
+        if not count:
+            return f"{cases}; at the edge of the image in each, so that no whole volume is known"
+        text = f"{cases}, {self._describe_whole(count)}"
+        if self.cut:
+            text += f"; {self.cut} of {self.found} at the edge of the image, left out"
+        return text
+
+    def _describe_whole(self, count: int) -> str:
+        if count < FEWEST_FOR_MEAN:
+            least, most = format_volume(self.least), format_volume(self.most)
+            return most if count == 1 else f"{least.removesuffix(' mL')} to {most}"
+        mean = self.total / count
+        spread = math.sqrt(max(0.0, self.squares - count * mean**2) / (count - 1))
+        digits = len(format_volume(mean).partition(".")[2].removesuffix(" mL"))
+        return f"mean {format_volume(mean)}, SD {spread:.{digits}f} mL"
+
+
 @dataclass
 class Totals:
     """What the cases of a folder come to.
@@ -48,8 +106,7 @@ class Totals:
         failed: those that failed.
         left_out: series of a study that the bundle is not for.
         seconds: that the others took, as far as that is known.
-        sums: name of a structure -> count, sum and sum of squares of its volumes in mL, where it
-            was found, and in how many cases it reaches the edge of the image.
+        sums: name of a structure -> its volumes.
     """
 
     cases: int = 0
@@ -57,7 +114,7 @@ class Totals:
     failed: int = 0
     left_out: int = 0
     seconds: float = 0.0
-    sums: dict[str, tuple[int, float, float, int]] = field(default_factory=dict)
+    sums: dict[str, Volumes] = field(default_factory=dict)
 
     def add(self, case: ListedCase) -> None:
         """Count a case."""
@@ -67,26 +124,11 @@ class Totals:
         self.left_out += case.status == LEFT_OUT
         self.seconds += case.seconds or 0.0
         for name, volume in case.volumes_ml.items():
-            count, total, squares, cut = self.sums.get(name, (0, 0.0, 0.0, 0))
-            found, cut = volume > 0, cut + (name in case.at_edge)
-            self.sums[name] = (count + found, total + volume, squares + volume**2, cut)
+            self.sums.setdefault(name, Volumes()).add(volume, is_cut=name in case.at_edge)
 
     def describe_volumes(self) -> list[tuple[str, str]]:
-        """Each structure with in how many cases it was found, and mean and SD of its volumes."""
-        return [(name, _describe_sums(*sums)) for name, sums in self.sums.items()]
-
-
-def _describe_sums(count: int, total: float, squares: float, at_edge: int) -> str:
-    """The mean and the standard deviation of some volumes, from their sums."""
-    if not count:
-        return "not found"
-    mean = total / count
-    text = f"{count_noun(count, 'case')}, mean {format_volume(mean)}"
-    if count > 1:
-        spread = math.sqrt(max(0.0, squares - count * mean**2) / (count - 1))
-        digits = len(format_volume(mean).partition(".")[2].removesuffix(" mL"))
-        text += f", SD {spread:.{digits}f} mL"
-    return f"{text}; {at_edge} of {count} at the edge of the image" if at_edge else text
+        """Each structure with in how many cases it was found, and what its volumes come to."""
+        return [(name, volumes.describe()) for name, volumes in self.sums.items()]
 
 
 def format_time(seconds: float) -> str:

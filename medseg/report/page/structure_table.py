@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,13 +78,19 @@ def list_columns(unit: str) -> list[Column]:
     return [
         Column("Volume", "mL", "number of voxels times the volume of one", "volume_ml"),
         Column("Long axis", "mm", "longest line across the outline in one slice", "long_axis_mm"),
+        Column("Slice", "", "number of the slice with the long axis", "slice_index"),
         Column(
             "Perpendicular",
             "mm",
             "longest line across the long axis, in the same slice and within the structure",
             "perpendicular_mm",
         ),
-        Column("Least width", "mm", "smallest width in the same slice", "width_mm"),
+        Column(
+            "Least width",
+            "mm",
+            "narrowest calliper around the outline in the same slice",
+            "width_mm",
+        ),
         Column("3D diameter", "mm", "longest line in all directions", "largest_diameter_mm"),
         Column("Surface", "cm²", "area of the surface", "surface_mm2"),
         Column(
@@ -163,9 +169,11 @@ def _make_row(
 
 def _list_cells(one: Mapping[str, Any]) -> Iterator[Cell]:
     yield Cell(format_volume(one["volume_ml"]).removesuffix(" mL"))
-    for name in ("long_axis_mm", "perpendicular_mm", "width_mm", "largest_diameter_mm"):
-        yield _format(one, name)
-    yield _format(one, "surface_mm2", scale=0.01)
+    yield _format(one, "long_axis_mm", format_length)
+    yield _number_slice(one)
+    for name in ("perpendicular_mm", "width_mm", "largest_diameter_mm"):
+        yield _format(one, name, format_length)
+    yield _format(one, "surface_mm2", lambda mm2: format_area(mm2 / 100))
     values = one["intensities"]
     if values is None:
         yield from [Cell(reason=_find_reason(one, "intensities"))] * 2
@@ -177,18 +185,35 @@ def _list_cells(one: Mapping[str, Any]) -> Iterator[Cell]:
     yield Cell(reason=reason) if confidence is None else Cell(f"{confidence:.2f}")
 
 
-def _format(one: Mapping[str, Any], name: str, *, scale: float = 1.0) -> Cell:
+def _format(one: Mapping[str, Any], name: str, write: Callable[[float], str]) -> Cell:
     if one[name] is None:
         return Cell(reason=_find_reason(one, name))
-    return Cell(format_size(one[name] * scale))
+    return Cell(write(one[name]))
 
 
-def format_size(value: float) -> str:
-    """A length or an area with three digits, and all of those before the point.
+def _number_slice(one: Mapping[str, Any]) -> Cell:
+    """The slice with the long axis, counted from 1; without one, why there is no long axis."""
+    if one["slice_index"] is None:
+        return Cell(reason=_find_reason(one, "long_axis_mm"))
+    return Cell(str(one["slice_index"] + 1))
+
+
+def format_length(mm: float) -> str:
+    """A length to the tenth of a millimetre, and a long one to the millimetre.
 
     Example:
-        >>> format_size(1195.04), format_size(207.36), format_size(13.45), format_size(6.5)
-        ('1195', '207', '13.5', '6.50')
+        >>> format_length(207.36), format_length(13.45), format_length(6.5)
+        ('207', '13.4', '6.5')
+    """
+    return f"{mm:.{0 if mm >= 99.95 else 1}f}"
+
+
+def format_area(value: float) -> str:
+    """An area with three digits, and all of those before the point.
+
+    Example:
+        >>> format_area(1195.04), format_area(207.36), format_area(13.45), format_area(6.5)
+        ('1195', '207', '13.4', '6.50')
     """
     return f"{value:.{0 if value >= 99.95 else 1 if value >= 9.995 else 2}f}"
 

@@ -97,7 +97,7 @@ def test_the_position_of_a_plane_is_its_place_in_the_patient(order, axis, text):
     """Index 5 of steps of 2, 2 and 3 mm; an axis that is turned begins at its other end."""
     assert (
         Plane(volume(affine(order, spacing=(2, 2, 3))), axis, 5).position
-        == f"{text} of the scanner's origin"
+        == f"{text} of the file's origin"
     )
 
 

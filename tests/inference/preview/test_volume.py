@@ -147,11 +147,11 @@ def test_the_page_states_case_bundle_day_grid_window_slices_and_use(pages):
     for title in (
         *(
             "axial, slice 7 of 10",
-            "15.0 mm superior of the scanner's origin",
+            "15.0 mm superior of the file's origin",
             "coronal, slice 4 of 20",
-            "3.0 mm anterior of the scanner's origin",
+            "3.0 mm anterior of the file's origin",
         ),
-        *("sagittal, slice 3 of 10", "2.0 mm right of the scanner's origin"),
+        *("sagittal, slice 3 of 10", "2.0 mm right of the file's origin"),
     ):
         assert title in lines(pages)
     assert lines(pages)[-2:] == ["liver 0.0200 mL", RESEARCH_USE]

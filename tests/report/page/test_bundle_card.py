@@ -38,3 +38,8 @@ def test_scores_and_faults_are_put_in_words(read):
 def test_of_damaged_metadata_nothing_is_known(read, stated):
     assert read(stated) == BundleCard()
     assert list(BundleCard().list_facts()) == [("Scores of the bundle", "none is known")]
+
+
+def test_scores_have_the_number_of_cases_where_it_is_stated(read):
+    card = read({"eval_metrics": {"test_iou": 0.7}, "test_cases": 52, "training_cases": 140})
+    assert card.scores == "test IoU 0.7 (n = 52); trained on 140 cases"

@@ -94,7 +94,8 @@ def read_data(page, name):
 
 def test_a_page_says_what_when_by_what_and_for_what(write):
     texts = Texts(write(manifest=[("Weights, SHA-256", "abc")])).texts
-    assert {"study", "liver 0.1.0 · 2026-01-02", "abc", "For research only:"} <= set(texts)
+    made = "liver 0.1.0 · segmented on 2026-01-02"
+    assert {"study", made, "abc", "For research only:"} <= set(texts)
 
 
 def test_the_table_has_the_numbers_with_their_units(write):

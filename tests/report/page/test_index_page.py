@@ -30,18 +30,18 @@ def test_the_page_lists_done_warned_and_failed_cases_with_totals(tmp_path):
     page = read(tmp_path)
     assert "<h1>3 cases</h1>" in page
     assert "2 done, 1 of them with warnings, 1 failed · 1.5 minutes of computing" in page
-    assert "2 cases, mean 0.125&nbsp;mL, SD 0.000&nbsp;mL" in page
+    assert "2 cases, 0.125 to 0.125&nbsp;mL" in page
     for text in ('href="./a_report.html"', "slices are missing", "no image", "2 lesions"):
         assert text in page
     assert page.count("data:image/jpeg;base64,SlBFRw==") == 2
 
 
-def test_beside_the_mean_is_how_many_structures_are_cut_off(tmp_path):
+def test_structures_that_are_cut_off_are_left_out_and_counted(tmp_path):
     write_page(tmp_path, "a")
     write_page(tmp_path, "b", cut=True)
     write_index(tmp_path)
     page = read(tmp_path)
-    assert "2 cases, mean 0.130&nbsp;mL, SD 0.007&nbsp;mL; 1 of 2 at the edge of the image" in page
+    assert "2 cases, 0.125&nbsp;mL; 1 of 2 at the edge of the image, left out" in page
     assert page.count('<span class="status warning">') == 1
     assert "liver reaches the edge of the image" in page
 
@@ -138,8 +138,9 @@ def test_the_page_of_many_cases_is_not_in_memory(tmp_path, monkeypatch):
     [
         ([], None),
         ([0.0], "not found"),
-        ([12.0], "1 case, mean 12.0 mL"),
-        ([1.0, 3.0, 0.0], "2 cases, mean 2.00 mL, SD 1.41 mL"),
+        ([12.0], "1 case, 12.0 mL"),
+        ([1.0, 3.0, 0.0], "2 cases, 1.00 to 3.00 mL"),
+        ([1.0, 3.0, 3.0, 3.0, 5.0], "5 cases, mean 3.00 mL, SD 1.41 mL"),
     ],
 )
 def test_volumes_count_where_a_structure_was_found(volumes, text):
@@ -147,3 +148,12 @@ def test_volumes_count_where_a_structure_was_found(volumes, text):
     for volume in volumes:
         totals.add(ListedCase("a", "done", volumes_ml={"liver": volume}))
     assert dict(totals.describe_volumes()).get("liver") == text
+
+
+def test_of_structures_that_are_all_cut_off_no_volume_is_stated():
+    totals = Totals()
+    for volume in (1.0, 2.0):
+        cut = frozenset({"liver"})
+        totals.add(ListedCase("a", "done", volumes_ml={"liver": volume}, at_edge=cut))
+    ((_, text),) = totals.describe_volumes()
+    assert text == "2 cases; at the edge of the image in each, so that no whole volume is known"

@@ -12,6 +12,7 @@ from medseg.report.page.structure_table import (
     AT_EDGE,
     MOST_LESIONS,
     NOT_SHOWN,
+    format_length,
     list_columns,
     list_reasons,
     list_rows,
@@ -58,9 +59,14 @@ def test_numbers_have_the_units_of_their_columns():
     assert (
         found["Long axis", "mm"] == "13.5"
     )  # between the middles of the outer edges: hypot(9, 10)
+    assert found["Slice", ""] == "6"  # the first of the equal ones, counted from 1
     assert found["Mean (SD of voxels)", "HU"] == "50.0 (10.0)"
     assert found["Middle 90 %", "HU"] == "40.0 to 60.0"
     assert row.centroid_mm == (9.5, 9.5, 9.5)
+
+
+def test_a_length_has_one_decimal_at_most():
+    assert [format_length(mm) for mm in (6.54, 31.25, 207.36)] == ["6.5", "31.2", "207"]
 
 
 def test_the_expected_dice_is_shown_and_said_not_to_be_calibrated():

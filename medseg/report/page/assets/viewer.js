@@ -15,6 +15,12 @@ const LAYOUTS = {
   coronal: [{ sliceType: CORONAL, position: [0, 0, 1, 1] }],
   sagittal: [{ sliceType: SAGITTAL, position: [0, 0, 1, 1] }],
 };
+const FEW_SLICES = 40; // of a thin slab, whose axial slices are the ones to look at
+const THIN_LAYOUT = [
+  { sliceType: AXIAL, position: [0, 0, 0.66, 1] },
+  { sliceType: CORONAL, position: [0.67, 0, 0.33, 0.325] },
+  { sliceType: SAGITTAL, position: [0.67, 0.335, 0.33, 0.325] },
+];
 const ZOOM = 1.25, MOST_ZOOM = 12;
 const TURN = 15; // degrees
 const CROSSHAIR_PIXELS = 1.3, GAP_PIXELS = 9; // width, and free space round its middle
@@ -99,7 +105,10 @@ class Viewer {
   /** Draw one view, or all of them. */
   show(view) {
     document.getElementById("stage").dataset.view = view;
-    if (LAYOUTS[view]) this.slices.setCustomLayout(LAYOUTS[view]);
+    const isThin = this.about.axes[2].count < FEW_SLICES;
+    document.getElementById("stage").classList.toggle("thin", isThin);
+    const layout = view === "all" && isThin ? THIN_LAYOUT : LAYOUTS[view];
+    if (layout) this.slices.setCustomLayout(layout);
     this.slices.resizeListener();
     this.solid?.resizeListener();
   }
