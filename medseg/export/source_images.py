@@ -81,6 +81,7 @@ _CLASSES_OF: dict[bool, dict[str, uid.UID]] = {
 }
 """Whether a file holds several frames -> Modality -> the class of its images."""
 
+_OFTEN_EMPTY = "ReferringPhysicianName"  # scanners leave it so, and nothing is filed by it
 _UNICODE = "ISO_IR 192"
 
 
@@ -186,7 +187,7 @@ def _copy_patient_and_study(stated: Sequence[pydicom.Dataset], notes: list[str])
             notes.append(_NO_PATIENT)
         elif value is None:
             wrong.append(keyword)
-        elif value == "" and keyword in _REQUIRED:
+        elif value == "" and keyword in _REQUIRED and keyword != _OFTEN_EMPTY:
             missing.append(keyword)
         if value or keyword in _REQUIRED:
             setattr(found, keyword, value or "")
