@@ -159,6 +159,8 @@ def _print(made: "MadeBundle", datalist: Path) -> None:
     rows = [(one.key.strip("_"), str(one.value), one.why) for one in planned.choices]
     _print_table(("key", "value", "why"), rows)
     say(f"{planned.found.cases} cases: {datalist}")
+    for number, line in enumerate(planned.describe_split()):
+        say(f"warning: {line}" if number else f"split: {line}")
     for line in made.describe_cost():
         say(line)
     for key, value in made.kept.items():

@@ -26,6 +26,9 @@ MOST_FOREGROUND_VALUES = 10_000
 THUMBNAIL = 24
 """Voxels along each axis of the small label maps by which a mirrored label is told from another."""
 
+PICTURE_PIXELS = 224
+"""The longer side of the picture of a case."""
+
 PERCENTILES = (0.5, 50.0, 99.5)
 
 _DRAWN = (1, 99)  # percentiles of an image that are black and white in its thumbnail
@@ -97,7 +100,12 @@ def _measure_volume(case: str, image_path: Path, label_path: Path) -> CaseFacts:
         is_ct=is_scan_in_hounsfield(image[None]),
         foreground=_sample(image[label > 0]),
         places=_find_places(label),
-        thumbnail=draw_thumbnail(image, label, turned, limits=(float(black), float(white))),
+        thumbnail=draw_thumbnail(
+            *(image, label, turned),
+            limits=(float(black), float(white)),
+            pixels=PICTURE_PIXELS,
+            shows_most_labels=True,
+        ),
     )
 
 
@@ -121,7 +129,9 @@ def _measure_picture(case: str, image_path: Path, label_path: Path) -> CaseFacts
         counts=_count(label),
         foreground=_sample(image[:, label > 0]),
         places=_find_places(label),
-        thumbnail=draw_picture_thumbnail(image if len(image) == 3 else image[0], label),
+        thumbnail=draw_picture_thumbnail(
+            image if len(image) == 3 else image[0], label, pixels=PICTURE_PIXELS
+        ),
     )
 
 

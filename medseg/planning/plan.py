@@ -66,6 +66,12 @@ STEP_SHARE = 0.8
 
 FLIP_PROB = 0.5
 
+AXES = {
+    2: ("top to bottom", "left to right"),
+    3: ("left to right", "back to front", "feet to head"),
+}
+"""What the axes of pictures and of volumes are called."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -110,7 +116,7 @@ def make_plan(
         *(_choose_values(found) if is_volume else ()),
         *([_explain_spacing(found, spacing)] if found.spacing_varies else ()),
         *_explain_patch(patch, strides, kernels, shape, most),
-        Choice("channels", channels, f"doubled at each level, at most {size.most_channels}"),
+        Choice("channels", channels, f"doubled from level to level, at most {size.most_channels}"),
         *_choose_norm(found, batch),
         *_choose_training(found, size, batch),
         *_choose_augmentation(found),
@@ -219,10 +225,11 @@ def _choose_layers(found: Fingerprint) -> list[Choice]:
     kind = "ct" if found.is_ct else "mr"
     if found.dimensions == 2:
         layers = ["picture", "2d", "patches", *(["colour"] if found.channels == 3 else [])]
-        why = f"pictures with {found.channels} channel{'s' * (found.channels > 1)}"
+        why = f"the images are pictures with {found.channels} channel{'s' * (found.channels > 1)}"
     else:
         layers = [kind, "3d", "volume", *(["resample"] if found.spacing_varies else []), "patches"]
-        why = "volumes" + (", with voxels of different size" if found.spacing_varies else "")
+        varies = ", whose voxels differ in size" if found.spacing_varies else ""
+        why = f"the images are volumes{varies}"
     return [Choice("_layers_", layers, why)]
 
 
@@ -230,14 +237,14 @@ def _choose_values(found: Fingerprint) -> list[Choice]:
     if not found.is_ct:
         return []
     low, _, high = found.foreground
-    why = "0.5 and 99.5 percentile of the voxels within labels"
+    why = "from the 0.5th to the 99.5th percentile of the values within labels"
     return [Choice("window_hu", [round(low), max(round(high), round(low) + 1)], why)]
 
 
 def _explain_spacing(found: Fingerprint, spacing: Sequence[float]) -> Choice:
     is_thinned = list(spacing) != [round(mm, 3) for mm in found.spacing_mm]
-    more = f"; the tenth percentile along the axis that is {COARSE:g} times coarser" * is_thinned
-    return Choice("spacing_mm", list(spacing), f"median of the cases{more}")
+    more = f", and the tenth percentile along the axis that is {COARSE:g} times coarser"
+    return Choice("spacing_mm", list(spacing), f"the median of the cases{more * is_thinned}")
 
 
 def _explain_patch(
@@ -248,49 +255,79 @@ def _explain_patch(
     most: int,
 ) -> list[Choice]:
     whole = "x".join(map(str, shape))
-    why = f"of images of {whole}, at most {most} voxels, shortened where it is longest in mm"
+    why = f"the median image, {whole}, rounded up to what the levels divide"
+    if any(n < all_of_it for n, all_of_it in zip(patch, shape, strict=True)):
+        unit = "voxels" if len(shape) == 3 else "pixels"
+        why = (
+            f"a part of the median image, {whole}, of at most {most} {unit}: it was shortened "
+            "where it is longest, and rounded up to what the levels divide"
+        )
     choices = [Choice("image_size", list(patch), why)]
     if any(set(step) != {2} for step in strides):
-        rule = f"an axis is halved while it has {2 * FEWEST_AT_BOTTOM} voxels and is not coarser"
+        rule = (
+            f"each level halves an axis that has {2 * FEWEST_AT_BOTTOM} voxels or more, unless its "
+            "voxels are much longer than along the others"
+        )
         choices.append(Choice("strides", [list(step) for step in strides], rule))
     if any(set(kernel) != {3} for kernel in kernels):
-        rule = "1 along an axis whose voxels are twice as long as the shortest"
+        rule = "1 along an axis whose voxels are at least twice as long as the shortest"
         choices.append(Choice("kernel_size", [list(kernel) for kernel in kernels], rule))
     return choices
 
 
 def _choose_norm(found: Fingerprint, batch: int) -> list[Choice]:
     if found.dimensions == 2 and batch >= FEWEST_FOR_BATCH_NORM:
-        return [Choice("norm", "batch", f"pictures, {batch} at a time")]
-    return [Choice("norm", ["instance", {"affine": True}], "few patches at a time")]
+        return [Choice("norm", "batch", f"a batch has {batch} pictures, enough for a mean of all")]
+    return [
+        Choice(
+            "norm",
+            ["instance", {"affine": True}],
+            "each patch by itself, since a batch has only few",
+        )
+    ]
 
 
 def _choose_training(found: Fingerprint, size: Size, batch: int) -> list[Choice]:
     training, patches = count_training_cases(found.cases), 2
     steps = max(training // batch, 1)
     epochs = min(max(round(size.steps / steps), 1), MOST_EPOCHS)
+    are_volumes = found.dimensions == 3
+    batch_why = "two volumes a step" if are_volumes else "as many pictures as this preset allows"
+    epochs_why = (
+        f"about {epochs * steps} steps in all, {steps} in an epoch of about {training} training "
+        "cases"
+    )
     return [
-        Choice("batch_size", batch, "2 volumes" if found.dimensions == 3 else "as many as fit"),
-        Choice("patches_per_volume", patches, "one around a label, one anywhere"),
-        Choice("max_epochs", epochs, f"{size.steps} steps of {steps} an epoch, {training} cases"),
-        Choice("learning_rate", 0.003, "rises and falls once, to this"),
-        Choice("lr_schedule", "one_cycle", "the whole training is one rise and fall"),
-        Choice("head_weights", "decaying", "the deepest head, which predicts, leads"),
-        Choice("val_interval", max(epochs // 5, 1), "five times, since it takes as long as steps"),
-        Choice("patience", None, "the schedule ends the training"),
+        Choice("batch_size", batch, batch_why),
+        Choice("patches_per_volume", patches, "one around a labelled voxel, one anywhere"),
+        Choice("max_epochs", epochs, epochs_why),
+        Choice("learning_rate", 0.003, "the learning rate rises once to this and falls"),
+        Choice(
+            "lr_schedule",
+            "one_cycle",
+            "the learning rate rises and falls once in the whole training",
+        ),
+        Choice(
+            "head_weights",
+            "decaying",
+            "the deepest output head, which makes the prediction, counts most",
+        ),
+        Choice("val_interval", max(epochs // 5, 1), "validated five times in the training"),
+        Choice("patience", None, "the training ends with the schedule, and not before"),
     ]
 
 
 def _choose_augmentation(found: Fingerprint) -> list[Choice]:
     """Mirror along those axes alone along which no label is told from another by its side."""
     fair = [axis for axis in range(found.dimensions) if axis not in found.one_sided_axes]
-    why = "mirrored, each label lies on itself"
+    why = "along every axis: mirrored, no label would lie where another one does"
     if found.one_sided_axes:
-        names = ("right", "front", "head") if found.dimensions == 3 else ("rows", "columns")
-        sides = " and ".join(names[axis] for axis in found.one_sided_axes)
-        why = f"along the others ({sides}), a mirrored label lies where another one does"
+        sides = " or ".join(AXES[found.dimensions][axis] for axis in found.one_sided_axes)
+        why = f"not from {sides}: mirrored, a label would lie where another one does"
     if found.dimensions == 3:
-        prob = Choice("flip_prob", FLIP_PROB if fair else 0.0, "for each axis")
+        prob = Choice(
+            "flip_prob", FLIP_PROB if fair else 0.0, "the chance to be mirrored, for each axis"
+        )
         return [prob, Choice("flip_axes", fair, why)]
     return [
         Choice("flip_prob_axis0", FLIP_PROB if 0 in fair else 0.0, why),

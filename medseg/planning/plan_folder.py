@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from medseg.base.text import count_noun
-from medseg.datasets import prepared
+from medseg.datasets import fold_split, prepared
 from medseg.datasets.own.class_names import choose_classes, find_ignored
 from medseg.datasets.own.find_cases import find_cases
 from medseg.datasets.own.pair_files import Pair
 from medseg.planning.case_facts import CaseFacts, measure_case
+from medseg.planning.describe_split import describe_split
 from medseg.planning.doubts import Doubt, find_doubts
 from medseg.planning.fingerprint import Fingerprint, make_fingerprint
 from medseg.planning.plan import (
@@ -83,6 +84,11 @@ class PlannedFolder:
         """A copy with another value of a key."""
         others = [choice for choice in self.choices if choice.key != key]
         return replace(self, choices=[*others, Choice(key, value, why)])
+
+    def describe_split(self) -> list[str]:
+        """How the cases are split, see `describe_split`; nothing before the datalist is there."""
+        path = self.datalist_dir / prepared.FILE
+        return describe_split(fold_split.read(path)) if path.is_file() else []
 
     def write_datalist(self, *, seed: int = 0) -> Path:
         """Write the list of the cases, a fifth of the patients held out for testing.

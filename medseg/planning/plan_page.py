@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from medseg.base.files import whole
 from medseg.base.text import escape_unprintable
+from medseg.inference.preview.thumbnail import get_colour
 from medseg.planning.case_facts import CaseFacts
 from medseg.planning.doubts import Doubt
 from medseg.planning.fingerprint import Fingerprint
@@ -32,6 +33,7 @@ def write_plan_page(
     facts: Sequence[CaseFacts],
     doubts: Sequence[Doubt],
     costs: Sequence[str] = (),
+    split: Sequence[str] = (),
 ) -> None:
     """Write the page: one file of HTML that needs no other and no network, and runs nothing.
 
@@ -44,6 +46,7 @@ def write_plan_page(
         facts: of the cases, for their pictures.
         doubts: what is odd.
         costs: what a step takes on this machine, a line each.
+        split: how the cases are split, then what is doubtful about it, see `describe_split`.
     """
     odd = {doubt.case: [d.finding for d in doubts if d.case == doubt.case] for doubt in doubts}
     shown = [one for one in facts if one.case in odd]
@@ -53,7 +56,9 @@ def write_plan_page(
     text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         name=name,
         is_volume=found.dimensions == 3,
-        rows=_describe(found, classes),
+        rows=[*_describe(found, classes), *(("split", line) for line in split[:1])],
+        warnings=list(split[1:]),
+        key=_list_colours(found.values, classes),
         choices=[(one.key.strip("_"), one.value, one.why) for one in choices],
         costs=list(costs),
         odd=[(one.case, _embed(one), "; ".join(odd[one.case])) for one in shown],
@@ -70,6 +75,19 @@ def _make_safe(value: object) -> object:
 
 def _embed(one: CaseFacts) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(one.thumbnail).decode()}"
+
+
+def _list_colours(
+    values: Sequence[int], classes: Mapping[str, Sequence[int]]
+) -> list[tuple[str, str]]:
+    """The colour of each label value in the pictures, and the innermost class that has it."""
+    key = []
+    for value in (value for value in values if value):
+        having = [name for name, each in classes.items() if value in each]
+        name = min(having, key=lambda one: len(classes[one]), default="in no class")
+        red, green, blue = get_colour(value)
+        key.append((f"rgb({red}, {green}, {blue})", f"{name} (label {value})"))
+    return key
 
 
 def _describe(found: Fingerprint, classes: Mapping[str, Sequence[int]]) -> list[tuple[str, str]]:

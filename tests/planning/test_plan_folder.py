@@ -114,3 +114,12 @@ def test_a_label_in_few_cases_and_one_below_a_voxel_are_said(data, caplog):
         "label 2 is as large as a cube of 1.3 mm, less than a voxel of the plan (2)" in caplog.text
     )
     assert "label 1" not in caplog.text
+
+
+def test_the_split_is_described_once_the_cases_are_listed(data):
+    planned = plan_folder("kidney", data)
+    assert planned.describe_split() == []
+    planned.write_datalist()
+    line, *warnings = planned.describe_split()
+    assert line.startswith("6 cases: 1 for testing, and 5 in 5 folds of 1,")
+    assert len(warnings) == 2

@@ -5,6 +5,7 @@ import re
 import pytest
 from planning.test_plan_folder import data as data  # a fixture
 
+from medseg.labels import COLOURS
 from medseg.planning.doubts import Doubt
 from medseg.planning.plan_folder import plan_folder
 from medseg.planning.plan_page import write_plan_page
@@ -53,6 +54,18 @@ def test_nothing_of_the_data_is_markup_and_nothing_is_loaded(write):
     assert "<script" not in text
     assert "<img src=x>" not in text
     assert not re.search(r"(src|href)=\"(?!data:)", text)
+
+
+def test_the_split_is_stated_and_its_doubts_are_warnings(write):
+    text = write(split=["6 cases: 1 for testing", "only 1 case for testing"])
+    assert "<th>split</th><td>6 cases: 1 for testing</td>" in text
+    assert "<p>Only 1 case for testing.</p>" in text
+    assert 'aria-label="Warnings"' not in write()
+
+
+def test_the_colours_of_the_pictures_have_the_names_of_the_classes(write, data):
+    colour = "rgb({}, {}, {})".format(*COLOURS[0])
+    assert re.search(rf'fill="{re.escape(colour)}"/></svg> kidney \(label 1\)</li>', write())
 
 
 def test_what_a_step_takes_is_said(write):

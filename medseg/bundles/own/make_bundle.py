@@ -102,6 +102,7 @@ def make_bundle(
         facts=planned.facts,
         doubts=planned.doubts,
         costs=made.describe_cost(),
+        split=planned.describe_split(),
     )
     return made
 

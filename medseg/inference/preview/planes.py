@@ -194,6 +194,18 @@ def choose_stack(volume: Upright, axis: int, *, most: int) -> list[Plane]:
     return [Plane(volume, axis, place) for place in places]
 
 
+def choose_fullest(volume: Upright, axis: int) -> Plane:
+    """The plane across an axis that holds the most labels, and the largest parts of each.
+
+    Without any label it is the one in the middle.
+    """
+    planes = np.moveaxis(volume.label, axis, 0)
+    counts = np.array([np.bincount(plane.ravel(), minlength=256)[1:] for plane in planes])
+    shares = counts / np.maximum(counts.max(axis=0), 1)
+    fullness = np.count_nonzero(counts, axis=1) + shares.sum(axis=1) / shares.shape[1]
+    return Plane(volume, axis, _find_largest(fullness))
+
+
 def find_segmented(label: np.ndarray, axis: int) -> tuple[slice, slice] | None:
     """The rows and columns, as `Plane.label` has them, that hold all that is segmented."""
     return find_extent(np.any(label, axis=axis)[::-1, ::-1].T)

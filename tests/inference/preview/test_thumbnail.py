@@ -36,3 +36,17 @@ def test_the_longer_side_has_its_length_in_millimetres():
 
 def test_a_case_without_a_structure_has_its_middle_slice():
     assert abs(draw(np.zeros((9, 9, 9), np.uint8), np.eye(4)).mean() - 127) < 3
+
+
+def test_the_slice_with_the_most_labels_can_be_drawn_at_another_size():
+    mask = np.zeros((40, 40, 20), np.uint8)
+    mask[10:30, 10:30, 2:14] = 1
+    mask[5:9, 5:9, 16] = 2
+    mask[5:9, 30:34, 16] = 3
+    options = {"limits": (-1.0, 1.0), "pixels": 80, "shows_most_labels": True}
+    file = draw_thumbnail(np.zeros(mask.shape), mask, Geometry(mask.shape, np.eye(4)), **options)
+    with Image.open(io.BytesIO(file)) as picture:
+        shown = np.asarray(picture.convert("RGB")).astype(int)
+    assert shown.shape[:2] == (80, 80)
+    coloured = shown.max(axis=-1) - shown.min(axis=-1) > 40
+    assert 0.01 < coloured.mean() < 0.05  # two small structures of 1 % each, and not the large one
