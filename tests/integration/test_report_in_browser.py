@@ -276,8 +276,9 @@ def test_the_table_has_the_numbers_that_were_measured(opened, page):
     for cells, one in zip(rows, page[1], strict=True):
         assert float(cells[0]) == pytest.approx(one["volume_ml"], rel=0.01)
         assert float(cells[1]) == pytest.approx(one["long_axis_mm"], abs=0.05)
-        assert float(cells[5]) == pytest.approx(one["surface_mm2"] / 100, abs=0.05)
-        assert cells[6] == "40.0 (0.0)"
+        assert float(cells[6]) == pytest.approx(one["surface_mm2"] / 100, abs=0.05)
+        assert cells[2] == str(one["slice_index"] + 1)
+        assert cells[7] == "40.0 (0.0)"
 
 
 def test_a_window_changes_the_picture_and_its_numbers(opened):
@@ -446,7 +447,7 @@ def test_without_webgl2_the_picture_stands_for_the_viewer(tab, page):
         tab.call("Page.removeScriptToEvaluateOnNewDocument", **added)
 
 
-@pytest.mark.parametrize("count", [2, 14, 22])
+@pytest.mark.parametrize("count", [2, 4, 5, 14, 22])
 def test_a_case_is_printed_on_one_page(tab, tmp_path, count):
     mask = np.zeros(SHAPE, np.uint8)
     for k in range(count):

@@ -42,8 +42,12 @@ PRINT_HEIGHTS = tuple(range(45, 176, 10))
 MANY_ROWS = 12
 """A longer table is printed in smaller letters."""
 
+FEW_ROWS = 4
+"""Above a shorter table the printed preview is larger."""
+
+_SPARE_MM = 10
 _PAPER_MM = 275  # of A4 between its margins
-_OTHERS_MM = 82  # of heading, head of the table, the words below it, and headlines
+_OTHERS_MM = 92  # of heading, head of the table, the words below it, and headlines
 
 LICENCE = "niivue.LICENSE.txt"
 LIBRARY, LIBRARY_VERSION = "niivue.umd.js", "0.69.0"
@@ -219,8 +223,9 @@ def _find_print_height(rows: Sequence[Row], facts: CaseFacts) -> int:
     long = sum(len(value) > 105 for _, value in facts.manifest)
     remarks = sum(len(row.remarks) for row in rows)
     row_mm = 4.2 if len(rows) > MANY_ROWS else 4.9
+    spare_mm = _SPARE_MM if len(rows) <= FEW_ROWS else 0
     used_mm = (
-        _OTHERS_MM + row_mm * len(rows) + 5 * remarks + 2.5 * len(facts.patient)
+        _OTHERS_MM - spare_mm + row_mm * len(rows) + 5 * remarks + 2.5 * len(facts.patient)
         + (4.1 * notes + 13 if notes else 0) + 3.5 * (len(facts.manifest) + long + 2)
     )  # fmt: skip
     fitting = [one for one in PRINT_HEIGHTS if one <= _PAPER_MM - used_mm]
