@@ -39,6 +39,7 @@ def untrained(tmp_path, monkeypatch):
         config = ConfigParser.load_config_file(str(root / "inference.json"))
         parser = ConfigParser({**config, **TINY, **choices})
         (root / "models").mkdir()
+        torch.manual_seed(0)
         network = parser.get_parsed_content("network_def")
         torch.save(network.state_dict(), root / "models" / "model.pt")
         monkeypatch.chdir(tmp_path)

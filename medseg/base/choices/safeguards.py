@@ -10,6 +10,7 @@ from medseg.base.text import find_near_word
 SAFEGUARDS = (
     *("force", "other_settings", "resample", "affine", "units", "volume", "existing"),
     *("--resample", "--affine", "--units", "--volume", "--overwrite", "--accept-licence"),
+    "--same-patient",
 )
 """Keys and options that only a person may set, see `AGENTS.md`; options have their dashes."""
 
