@@ -89,7 +89,7 @@ class Gallery:
     def __call__(self, engine: Engine) -> None:
         """Draw what is among the worst so far."""
         for item, output in zip(engine.state.batch, engine.state.output, strict=True):
-            for row in self._find_rows(item["case"]):
+            for row in find_last_rows(self.scores, item["case"]):
                 self._add(row, item["image"], output["label"], output["pred"])
 
     def write(self, path: str | os.PathLike) -> bool:
@@ -108,12 +108,6 @@ class Gallery:
             page.save(partial, format="png")
         return True
 
-    def _find_rows(self, case: str) -> list[dict[str, Any]]:
-        """The rows of a case of the batch that was scored last."""
-        last = takewhile(lambda row: row["case"] != case, reversed(self.scores.rows))
-        end = len(self.scores.rows) - sum(1 for _ in last)
-        return self.scores.rows[end - len(self.scores.scorer.classes) : end]
-
     def _add(
         self,
         row: Mapping[str, Any],
@@ -126,21 +120,9 @@ class Gallery:
         is_full = len(shown) == self.count
         if isnan(row["dice"]) or (is_full and rank >= (shown[-1].dice, shown[-1].minus_size)):
             return
-        view = self._make_view(row["class"], image, label, pred)
+        view = make_class_view(self.scores, row["class"], image, label, pred)
         insort(shown, _Shown(*rank, draw_tile(view, row)))
         del shown[self.count :]
-
-    def _make_view(
-        self, name: str, image: torch.Tensor, label: torch.Tensor, pred: torch.Tensor
-    ) -> View:
-        scorer = self.scores.scorer
-        members = scorer.members[scorer.classes.index(name)]
-        truth, found = (x[0].cpu().numpy() for x in (label, pred))
-        true, predicted = (np.isin(x, members).astype(np.uint8) for x in (truth, found))
-        if scorer.ignore_label is not None:
-            predicted[truth == scorer.ignore_label] = 0
-        affine = np.asarray(getattr(label, "affine", np.eye(4)), dtype=float)
-        return make_view(image, true, predicted, affine)
 
     def _draw_class(self, name: str) -> Block:
         shown = self._shown.get(name, [])
@@ -150,3 +132,31 @@ class Gallery:
             title = f"{name}: no case has a score"
         tiles = lay_out((each.block for each in shown), WIDTH, gap=_GAP)
         return stack([write_paragraph(escape_unprintable(title), WIDTH, size=LARGE), tiles], gap=8)
+
+
+def find_last_rows(scores: CaseMetrics, case: str) -> list[dict[str, Any]]:
+    """The rows of a case of the batch that was scored last, one for each class."""
+    last = takewhile(lambda row: row["case"] != case, reversed(scores.rows))
+    end = len(scores.rows) - sum(1 for _ in last)
+    return scores.rows[end - len(scores.scorer.classes) : end]
+
+
+def make_class_view(
+    scores: CaseMetrics, name: str, image: torch.Tensor, label: torch.Tensor, pred: torch.Tensor
+) -> View:
+    """The plane in which truth and prediction of a class differ most.
+
+    Args:
+        scores: the handler that scored the case.
+        name: of the class.
+        image: as it went into the network.
+        label: class indices, (1, *spatial); likewise `pred`.
+    """
+    scorer = scores.scorer
+    members = scorer.members[scorer.classes.index(name)]
+    truth, found = (x[0].cpu().numpy() for x in (label, pred))
+    true, predicted = (np.isin(x, members).astype(np.uint8) for x in (truth, found))
+    if scorer.ignore_label is not None:
+        predicted[truth == scorer.ignore_label] = 0
+    affine = np.asarray(getattr(label, "affine", np.eye(4)), dtype=float)
+    return make_view(image, true, predicted, affine)

@@ -6,6 +6,7 @@ import csv
 import os
 import re
 from collections.abc import Sequence
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from ignite.engine import Engine
 from monai.engines.utils import IterationEvents
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from medseg.base.files import whole
+from medseg.evaluation.distribution import rank_case
+from medseg.evaluation.gallery import find_last_rows, make_class_view
 from medseg.evaluation.part_rules import try_rules
 from medseg.evaluation.tile import draw_tile
-from medseg.evaluation.view import make_view
 from medseg.inference.preview.page import draw_page
 from medseg.metrics import CaseMetrics
 
@@ -30,9 +33,10 @@ COLUMNS = ("case", "class", "keep", "fill", "dice")
 class OutOfFold:
     """Evaluator handler that keeps the prediction of each case, a picture, and what rules do to it.
 
-    `masks/CASE.nii.gz`, of pictures `.png`, is the predicted label map, by class index;
-    `pictures/CASE.png` the plane in which truth and prediction differ most; and `part_rules.csv`
-    has the Dice of each class after each `PartRule`. Attach it after the handler of the scores.
+    `masks/CASE.nii.gz`, of pictures `.png`, is the predicted label map, by class index.
+    `pictures/CASE.png` shows the class that agrees least, where truth and prediction differ most.
+    `part_rules.csv` has the Dice of each class after each `PartRule`. Attach it after the handler
+    of the scores.
 
     Args:
         scores: the handler that scores the cases.
@@ -60,7 +64,7 @@ class OutOfFold:
             pred, true = (output[key][0].cpu().numpy() for key in ("pred", "label"))
             affine = np.asarray(getattr(output["label"], "affine", np.eye(4)), dtype=float)
             self._write_mask(case, pred.astype(np.uint8), affine)
-            self._draw(case, item["image"], true, pred, affine)
+            self._draw(case, item["image"], output["label"], output["pred"])
             self._try_rules(case, true, pred, affine)
         with whole(self.output_dir / RULES_FILE) as partial, partial.open("w", newline="") as file:
             csv.writer(file).writerows([COLUMNS, *self._rows])
@@ -73,12 +77,14 @@ class OutOfFold:
             else:
                 Image.fromarray(pred).save(partial, format="png")
 
-    def _draw(self, case: str, image: Any, true: NDArray, pred: NDArray, affine: NDArray) -> None:
-        row = next((row for row in reversed(self.scores.rows) if row["case"] == case), None)
-        if row is None:
+    def _draw(self, case: str, image: Tensor, label: Tensor, pred: Tensor) -> None:
+        """Draw the class that agrees least, with its scores; none where no class has a score."""
+        rows = [row for row in find_last_rows(self.scores, case) if not isnan(row["dice"])]
+        if not rows:
             return
-        truth, found = ((mask > 0).astype(np.uint8) for mask in (true, pred))
-        page = draw_page(draw_tile(make_view(image, truth, found, affine), row))
+        row = min(rows, key=rank_case)
+        view = make_class_view(self.scores, row["class"], image, label, pred)
+        page = draw_page(draw_tile(view, {**row, "case": f"{case}, {row['class']}"}))
         with whole(self.output_dir / "pictures" / f"{make_file_name(case)}.png") as partial:
             page.save(partial, format="png")
 

@@ -8,12 +8,14 @@ from evaluation.scored import AFFINE, block, item, make_evaluator
 from PIL import Image
 
 from medseg.evaluation import OutOfFold
+from medseg.evaluation import out_of_fold as module
 from medseg.evaluation.out_of_fold import RULES_FILE
+from medseg.inference.preview.page import list_texts
 from medseg.metrics import CaseMetrics
 
 
-def evaluate(tmp_path, cases, *, enabled=True):
-    scores = CaseMetrics(tmp_path, classes=["liver"])
+def evaluate(tmp_path, cases, *, enabled=True, classes=("liver",)):
+    scores = CaseMetrics(tmp_path, classes=classes)
     kept = OutOfFold(scores, output_dir=tmp_path, enabled=enabled)
     make_evaluator(cases, [scores, kept]).run()
 
@@ -40,6 +42,25 @@ def test_of_a_picture_the_mask_is_a_picture(tmp_path):
     mask = block(5)[..., 2]
     evaluate(tmp_path, [item("a", mask, mask)])
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "masks" / "a.png")), mask)
+
+
+def test_the_picture_is_of_the_class_whose_scores_stand_beside_it(tmp_path, monkeypatch):
+    seen = []
+    draw = module.draw_page
+    monkeypatch.setattr(
+        module, "draw_page", lambda tile: (seen.extend(list_texts(tile)), draw(tile))[1]
+    )
+    pred, label = block(5) + 2 * block(20), block(5) + 2 * block(22)
+    evaluate(tmp_path, [item("a", pred, label)], classes=["liver", "spleen"])
+    assert seen[0] == "a, spleen"
+    assert any("Dice 0.800" in text for text in seen)
+
+
+def test_a_case_without_any_structure_has_no_picture(tmp_path):
+    nothing = block(5, side=0)
+    evaluate(tmp_path, [item("a", nothing, nothing)])
+    assert (tmp_path / "masks" / "a.nii.gz").is_file()
+    assert not (tmp_path / "pictures").exists()
 
 
 def test_nothing_is_kept_unless_it_is_asked_for(tmp_path):
