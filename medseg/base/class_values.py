@@ -4,7 +4,7 @@ Nothing heavy is imported, so that a command line is refused before data are rea
 that use the values, see `medseg.transforms.classes`, keep the same rules.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
 from medseg.base.arguments import is_integer
@@ -68,6 +68,23 @@ def check_classes(classes: Classes) -> None:
                 "instance [1, 2]"
             )
     check_regions(classes)
+
+
+def check_names(key: str, names: Iterable[str], classes: Classes) -> None:
+    """Refuse a setting that names what is no class.
+
+    Raises:
+        ValueError: with the names that there are.
+
+    Example:
+        >>> check_names("fill_holes", ["liver"], {"liver": [1]})
+    """
+    for name in names:
+        if name not in classes:
+            raise ValueError(
+                f"{key} names {name!r}, which is no class of this bundle: name some of "
+                f"{', '.join(classes)}"
+            )
 
 
 def check_regions(classes: Classes) -> None:

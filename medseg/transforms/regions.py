@@ -9,7 +9,7 @@ Source: Isensee et al., "nnU-Net for Brain Tumor Segmentation", 2020, section 2.
 the nested regions that are scored, not of the labels that tell them apart.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import torch
 from monai.config import KeysCollection, NdarrayOrTensor
@@ -43,6 +43,21 @@ def list_members(classes: Classes) -> list[list[int]]:
     return [
         [index for index, inner in enumerate(values, start=1) if inner <= outer] for outer in values
     ]
+
+
+def find_outer_index(members: Sequence[int], all_members: Iterable[Sequence[int]]) -> int:
+    """The index of the innermost region around a class; 0, the background, where none is.
+
+    Args:
+        members: of the class, see `list_members`.
+        all_members: of all classes.
+
+    Example:
+        >>> find_outer_index([2], list_members({"liver": [1, 2], "tumour": [2]}))
+        1
+    """
+    around = [other for other in all_members if set(other) > set(members)]
+    return min(around, key=len)[0] if around else 0
 
 
 def make_class_masks(label: torch.Tensor, classes: Classes) -> torch.Tensor:

@@ -13,7 +13,12 @@ from medseg.transforms import (
     choose_activation,
     count_logit_channels,
 )
-from medseg.transforms.regions import are_regions, list_members, make_class_masks
+from medseg.transforms.regions import (
+    are_regions,
+    find_outer_index,
+    list_members,
+    make_class_masks,
+)
 
 NESTED = {"whole": [1, 2, 4], "core": [1, 4], "enhancing": [4]}
 APART = {"liver": [1], "tumour": [2]}
@@ -43,6 +48,12 @@ def test_members_are_the_inner_regions_and_the_class_itself():
     assert list_members(NESTED) == [[1, 2, 3], [2, 3], [3]]
     assert list_members(APART) == [[1], [2]]
     assert list_members({"a": [1, 2, 3], "b": [1], "c": [3]}) == [[1, 2, 3], [2], [3]]
+
+
+def test_around_a_class_is_the_innermost_region_or_the_background():
+    members = list_members(NESTED)
+    assert [find_outer_index(each, members) for each in members] == [0, 1, 2]
+    assert [find_outer_index(each, list_members(APART)) for each in list_members(APART)] == [0, 0]
 
 
 def test_logits_of_the_truth_give_its_class_indices_back():

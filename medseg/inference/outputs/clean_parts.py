@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from medseg.base.class_values import Classes
+from medseg.base.class_values import Classes, check_names
 from medseg.base.components import label_components
 from medseg.inference.outputs.source import get_source_geometry
-from medseg.transforms.regions import list_members
+from medseg.transforms.regions import find_outer_index, list_members
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +26,9 @@ class CleanPartsd(MapTransform):
     Voxels are connected where they share a face. A voxel that is left out becomes the class around
     it, of regions, or background. A hole is filled where it is background or a class around, so
     that no other structure in it is lost. `medseg crossval` finds out for which classes this helps.
+
+    MONAI's `RemoveSmallObjects` and `FillHoles` know neither a size for each class nor regions
+    within each other.
 
     Place it behind what restores the label map and before `KeepLargestPartd`.
 
@@ -59,13 +62,8 @@ class CleanPartsd(MapTransform):
         super().__init__(keys)
         self.smallest_part = dict(smallest_part or {})
         self.fill_holes = list(fill_holes)
-        for key, names in (("smallest_part", self.smallest_part), ("fill_holes", fill_holes)):
-            for name in names:
-                if name not in classes:
-                    raise ValueError(
-                        f"{key} names {name!r}, which is no class of this bundle: name some of "
-                        f"{', '.join(classes)}"
-                    )
+        check_names("smallest_part", self.smallest_part, classes)
+        check_names("fill_holes", fill_holes, classes)
         self.members = dict(zip(classes, list_members(classes), strict=True))
         self.image_key = image_key
 
@@ -88,21 +86,14 @@ class CleanPartsd(MapTransform):
     def _drop(self, values: NDArray, name: str, voxels: float) -> NDArray:
         members = self.members[name]
         small = find_small_parts(np.isin(values, members), voxels)
-        return np.where(small, self._find_outer(members), values).astype(values.dtype)
+        outer = find_outer_index(members, self.members.values())
+        return np.where(small, outer, values).astype(values.dtype)
 
     def _fill(self, values: NDArray, name: str) -> NDArray:
         members = self.members[name]
-        around = {0, *(index for outer in self._list_outer(members) for index in outer)}
-        holes = find_holes(np.isin(values, members)) & np.isin(values, list(around - set(members)))
+        around = [own[0] for own in self.members.values() if set(own) > set(members)]
+        holes = find_holes(np.isin(values, members)) & np.isin(values, [0, *around])
         return np.where(holes, members[0], values).astype(values.dtype)
-
-    def _list_outer(self, members: Sequence[int]) -> list[Sequence[int]]:
-        return [m for m in self.members.values() if set(m) > set(members)]
-
-    def _find_outer(self, members: Sequence[int]) -> int:
-        """The index of the innermost class around some members, or 0."""
-        around = self._list_outer(members)
-        return min(around, key=len)[0] if around else 0
 
 
 def find_small_parts(mask: NDArray[np.bool_], voxels: float) -> NDArray[np.bool_]:

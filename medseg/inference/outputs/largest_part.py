@@ -10,11 +10,11 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from torch import Tensor
 
-from medseg.base.class_values import Classes
+from medseg.base.class_values import Classes, check_names
 from medseg.base.components import find_box, label_components
 from medseg.inference.outputs.notes import add_notes
 from medseg.inference.outputs.source import get_source_geometry
-from medseg.transforms.regions import list_members
+from medseg.transforms.regions import find_outer_index, list_members
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,8 @@ class KeepLargestPartd(MapTransform):
     removed voxel becomes the class around it, of regions, or background. Where more than
     `LEAST_SHARE` of a class is removed, that is logged and kept with the image as a note.
 
-    MONAI's `KeepLargestConnectedComponent` needs scikit-image, and does not say how much it took.
+    MONAI's `KeepLargestConnectedComponent` knows no regions within each other, and does not say how
+    much it took.
 
     Place it behind what restores the label map and before `CheckResultd`.
 
@@ -59,12 +60,7 @@ class KeepLargestPartd(MapTransform):
         image_key: str = "image",
     ) -> None:
         super().__init__(keys)
-        for name in names:
-            if name not in classes:
-                raise ValueError(
-                    f"largest_only names {name!r}, which is no class of this bundle: "
-                    f"name some of {', '.join(classes)}"
-                )
+        check_names("largest_only", names, classes)
         self.members = dict(zip(classes, list_members(classes), strict=True))
         self.names = list(names)
         self.image_key = image_key
@@ -89,16 +85,12 @@ class KeepLargestPartd(MapTransform):
             smaller, count = find_smaller_parts(mask)
             if not count:
                 continue
-            label[0][torch.from_numpy(smaller).to(label.device)] = self._find_outer(members)
+            outer = find_outer_index(members, self.members.values())
+            label[0][torch.from_numpy(smaller).to(label.device)] = outer
             values = np.asarray(label[0].cpu())
             removed, total = int(smaller.sum()), int(mask.sum())
             if removed > LEAST_SHARE * total:
                 yield _describe_removal(name, count, removed, total, image)
-
-    def _find_outer(self, members: Sequence[int]) -> int:
-        """The index of the innermost class around some members, or 0."""
-        around = [m for m in self.members.values() if set(m) > set(members)]
-        return min(around, key=len)[0] if around else 0
 
 
 def find_smaller_parts(mask: np.ndarray) -> tuple[np.ndarray, int]:

@@ -74,6 +74,15 @@ def test_another_structure_in_a_hole_is_kept():
     np.testing.assert_array_equal(found, values)
 
 
+def test_a_hole_of_a_region_in_the_region_around_it_is_filled_and_a_third_one_is_not():
+    nested = {"body": [1, 2, 3], "liver": [2], "vessel": [3]}
+    values = draw((np.s_[0:11, 0:11, 0:7], 1), (LARGE, 2))
+    values[3, 3, 2], values[4, 3, 2] = 1, 3
+    found = clean(values, classes=nested, fill_holes=["liver"])
+    assert found[3, 3, 2] == 2
+    assert found[4, 3, 2] == 3
+
+
 def test_a_volume_of_one_slice_is_filled_within_it():
     values = draw((np.s_[1:6, 1:6, 0:1], 1), shape=(12, 12, 1))
     values[3, 3, 0] = 0
