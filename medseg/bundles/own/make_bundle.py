@@ -82,10 +82,12 @@ def make_bundle(
             so little memory.
         MemoryError: see `measure_steps`.
     """
-    if not replan:
+    kept: Mapping[str, Any] = {}
+    if replan:
+        kept = _change(folder, planned)
+    else:
         write_bundle(folder, planned.task)
         write_planned(folder, planned.task)
-    kept = _change(folder, planned)
     cost = measure_steps(folder) if measure else None
     if cost is not None and most_bytes is not None:
         planned, cost = _shrink(folder, planned, cost, most_bytes)
