@@ -114,10 +114,11 @@ def run(folder: Path, *words: str, password: str = PASSWORD, seconds: float = 12
 
 
 def list_lines(folder: Path) -> list[str]:
-    """What it logged about trouble and ends, without the time: the last part of each line."""
+    """The lines that it logged about trouble, and that the trouble is over."""
     said = folder / "stderr"
     lines = said.read_text().splitlines() if said.exists() else []
-    return [line for line in lines if "medseg.gateway" in line or line.startswith("error")]
+    marks = (" WARNING: ", " ERROR: ", "all works again")
+    return [line for line in lines if line.startswith("error") or any(m in line for m in marks)]
 
 
 def send(images: Sequence[Dataset], port: int) -> bool:
