@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.export.segments import Algorithm
-from medseg.export.source_images import SourceImages, describe_source
+from medseg.export.source.images import SourceImages, describe_source
 from medseg.geometry import Geometry
 from medseg.ingest.dicom.series import Series
 from medseg.labels import LabelTable

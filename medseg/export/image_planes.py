@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
-from medseg.export.source_images import SourceImages
+from medseg.export.source.images import SourceImages
 from medseg.geometry import GRID_TOLERANCE_VOXELS, ORTHOGONALITY_TOLERANCE, Geometry
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.base.components import find_box
-from medseg.export.source_images import SourceImages
+from medseg.export.source.images import SourceImages
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
 
 MOST_OUTSIDE = 0.5

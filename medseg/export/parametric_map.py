@@ -21,7 +21,7 @@ from medseg.export.mask_place import check_place, find_high
 from medseg.export.new_object import describe_object, hush_highdicom
 from medseg.export.segmentation import place_in_patient
 from medseg.export.segments import UNKNOWN_CATEGORY, Algorithm
-from medseg.export.source_images import SourceImages
+from medseg.export.source.images import SourceImages
 from medseg.export.texts import make_long_string
 from medseg.export.uids import make_uid
 from medseg.geometry import Geometry

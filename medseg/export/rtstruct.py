@@ -31,7 +31,8 @@ from medseg.export.segments import (
     find_codes_of,
     find_software_version,
 )
-from medseg.export.source_images import PATIENT_AND_STUDY, SourceImages
+from medseg.export.source.images import SourceImages
+from medseg.export.source.patient_and_study import PATIENT_AND_STUDY
 from medseg.export.texts import make_long_string, make_short_string
 from medseg.export.uids import make_uid
 from medseg.geometry import Geometry

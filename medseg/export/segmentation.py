@@ -24,7 +24,7 @@ from medseg.export.label_values import (
 from medseg.export.mask_place import check_place, find_high
 from medseg.export.new_object import describe_object, hush_highdicom
 from medseg.export.segments import Algorithm, describe_segments
-from medseg.export.source_images import SourceImages
+from medseg.export.source.images import SourceImages
 from medseg.export.texts import make_long_string
 from medseg.export.uids import make_uid
 from medseg.geometry import Geometry

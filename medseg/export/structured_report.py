@@ -18,7 +18,7 @@ from medseg.base.together.collected import find_written
 from medseg.export.given import check_kinds, take_source
 from medseg.export.new_object import describe_object, hush_highdicom
 from medseg.export.segments import MANUFACTURER, PRIVATE_SCHEME, Algorithm, find_codes_of
-from medseg.export.source_images import SourceImages
+from medseg.export.source.images import SourceImages
 from medseg.export.texts import make_long_string
 from medseg.export.uids import make_uid
 from medseg.ingest.dicom.series import Series

@@ -20,7 +20,7 @@ from medseg.export.parametric_map import FIRST_MAP, write_parametric_map
 from medseg.export.rtstruct import write_rtstruct
 from medseg.export.segmentation import SegmentationType, write_seg
 from medseg.export.segments import Algorithm
-from medseg.export.source_images import SourceImages, describe_source
+from medseg.export.source.images import SourceImages, describe_source
 from medseg.export.structured_report import write_sr
 from medseg.inference.outputs.label_map import read_class_indices
 from medseg.inference.outputs.notes import MEASURED, add_found

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydicom import Dataset, dcmread
 
 from medseg.base.files import whole
-from medseg.export.source_images import read_patient_id
+from medseg.export.source.patient_and_study import read_patient_id
 from medseg.export.uids import make_uid
 from medseg.gateway.failures import HopelessError
 

@@ -1,0 +1,1 @@
+"""Source: the images that a DICOM object was made from, as it names them."""
