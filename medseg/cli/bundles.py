@@ -33,7 +33,7 @@ def list_bundles(
     bundles_dir: Annotated[
         Path | None,
         PathOption(
-            help="Folder of bundles. [default: bundles/ here, and those that came with medseg]"
+            help="Folder of bundles. \\[default: bundles/ here, and those that came with medseg]"
         ),
     ] = None,
     json: Json = False,
@@ -166,7 +166,7 @@ def check_bundles(
     names: Names = None,
     bundles_dir: Annotated[
         Path | None,
-        PathOption(help="Folder of the bundles and their layers. [default: as for list]"),
+        PathOption(help="Folder of the bundles and their layers. \\[default: as for list]"),
     ] = None,
     json: Json = False,
 ) -> None:

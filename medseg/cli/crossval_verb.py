@@ -25,19 +25,23 @@ def crossval(
     bundle: Bundle = Path("liver"),
     out: Annotated[
         Path | None,
-        PathOption("--out", "-o", help="Folder of the folds. [default: runs/<name>/crossval]"),
+        PathOption("--out", "-o", help="Folder of the folds. \\[default: runs/<name>/crossval]"),
     ] = None,
     only: Annotated[
         list[int] | None,
-        typer.Option(help="A fold to do here, once for each; others on other machines."),
+        typer.Option(
+            help="Number of a fold, from 0, to train and score now; pass it once for each. Other "
+            "machines may do the others."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
     """Train each fold of a bundle, score it on the cases it has not seen, and use the results.
 
-    Run it again to go on where it was. [cyan]--key value[/] overrides any key of the training. It
-    keeps the predictions, chooses for a bundle of medseg new which parts of a mask are kept, and
-    shows the cases whose labels look wrong.
+    After an interruption, run it again: it goes on where it was. The predictions are kept. The
+    rules by which small parts and holes of a mask are cleaned are chosen by the scores, and written
+    into the bundle if medseg new made it. A page shows the cases whose labels may be wrong.
+    [cyan]--key value[/] overrides any key of the training, for all folds.
 
     Example: [cyan]medseg crossval -b kidney[/]
     """

@@ -39,8 +39,8 @@ def new(
     labels: Annotated[
         list[str] | None,
         typer.Option(
-            help="Pattern of the labels; for DICOM which names are which class: 'Kidney*=kidney', "
-            "once for each."
+            help="Pattern of the labels, likewise. For DICOM: which names of structures are which "
+            "class, such as 'Kidney*=kidney'; pass it once for each class."
         ),
     ] = None,
     classes: Annotated[
@@ -58,20 +58,24 @@ def new(
     ] = "small",
     hours: Annotated[
         float | None,
-        NumberOption(help="Time that the training may take on this machine; it sets the epochs."),
+        NumberOption(
+            help="Hours that the training may take, after which it ends with validated weights."
+        ),
     ] = None,
     memory: Annotated[
         str | None,
         typer.Option(
             metavar="SIZE",
-            help="Memory that a step may take, such as 6GiB; patches are made smaller for it.",
+            help="Memory that a step of the training may take, such as 6GiB. Patches are made "
+            "smaller until it fits.",
         ),
     ] = None,
     replan: Annotated[
         bool,
         typer.Option(
             "--replan",
-            help="Plan a bundle of medseg new again; what was changed in its task.json stays.",
+            help="Plan a bundle again that this command made. What you changed in its task.json "
+            "stays.",
         ),
     ] = False,
     measure: Annotated[

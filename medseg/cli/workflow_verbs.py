@@ -140,11 +140,13 @@ def prune(
     bundle: Bundle = _LIVER,
     out: Annotated[
         Path | None,
-        PathOption("--out", "-o", help="Folder for the pruned bundle. [default: <bundle>_pruned]"),
+        PathOption(
+            "--out", "-o", help="Folder for the pruned bundle. \\[default: <bundle>_pruned]"
+        ),
     ] = None,
     report: Annotated[
         Path | None,
-        PathOption(help="Folder for the table and the plot. [default: runs/<name>/prune]"),
+        PathOption(help="Folder for the table and the plot. \\[default: runs/<name>/prune]"),
     ] = None,
     tolerance: Annotated[
         float, NumberOption(help="Largest accepted loss of mean IoU, in percentage points.")

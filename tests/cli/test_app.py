@@ -229,3 +229,16 @@ import medseg.cli
     ended = run_python(code)
     assert ended.returncode == 130
     assert ended.stderr == "\ninterrupted before anything was begun: run it again\n"
+
+
+@pytest.mark.parametrize(
+    ("verb", "default"),
+    [
+        ("prune", "[default: <bundle>_pruned]"),
+        ("crossval", "[default: runs/<name>/crossval]"),
+        ("bundles list", "[default: bundles/ here, and those that came with medseg]"),
+    ],
+)
+def test_the_help_shows_a_default_that_is_made_when_the_command_runs(verb, default):
+    shown = " ".join(run_medseg(*verb.split(), "--help").output.replace("│", " ").split())
+    assert default in shown
