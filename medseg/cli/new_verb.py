@@ -94,25 +94,15 @@ def new(
     with one_line_errors(also=say_error_as_json(json)):
         from medseg.base.arguments import check_choice
         from medseg.bundles.own.make_bundle import make_bundle
-        from medseg.bundles.own.write_bundle import check_new
         from medseg.datasets.own.class_names import parse_classes
         from medseg.inference.tiles.memory_plan import parse_bytes
         from medseg.planning.plan import SIZES
         from medseg.planning.plan_folder import plan_folder
 
         check_choice("preset", preset, tuple(SIZES))
-        if not replan:
-            check_new(out, name)
-        elif not (out / name).is_dir():
-            raise FileNotFoundError(f"no bundle {out / name} to plan again: leave --replan out")
+        _check_bundle(out / name, replan=replan)
         most_bytes = None if memory is None else parse_bytes(memory)
-        if most_bytes is not None and not measure:
-            raise ValueError("--memory tries steps: leave --no-measure out")
-        if hours is not None and (hours <= 0 or not measure):
-            raise ValueError(
-                "--hours sets the epochs by steps that are tried: pass a number above 0, without "
-                "--no-measure"
-            )
+        _check_budget(hours, most_bytes, measure=measure)
         given = None if classes is None else parse_classes(classes)
         with redirect_stdout(sys.stderr) if json else nullcontext():
             planned = plan_folder(
@@ -137,6 +127,27 @@ def new(
             say_json(_describe(made, datalist))
         else:
             _print(made, datalist)
+
+
+def _check_bundle(folder: Path, *, replan: bool) -> None:
+    """Refuse a bundle that is there already, or one to plan again that is not."""
+    from medseg.bundles.own.write_bundle import check_new
+
+    if not replan:
+        check_new(folder.parent, folder.name)
+    elif not folder.is_dir():
+        raise FileNotFoundError(f"no bundle {folder} to plan again: leave --replan out")
+
+
+def _check_budget(hours: float | None, most_bytes: int | None, *, measure: bool) -> None:
+    """Refuse a budget of time or memory where no step is tried that it could be compared with."""
+    if most_bytes is not None and not measure:
+        raise ValueError("--memory tries steps: leave --no-measure out")
+    if hours is not None and (hours <= 0 or not measure):
+        raise ValueError(
+            "--hours sets the epochs by steps that are tried: pass a number above 0, without "
+            "--no-measure"
+        )
 
 
 def _describe(made: "MadeBundle", datalist: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from datetime import date
 
 import numpy as np
 
+from medseg.labels import Label
 from medseg.report.followup.case import Case
 from medseg.report.followup.change import LesionChange, make_letters, measure_change
 from medseg.report.followup.lesion_map import LesionMap, map_lesions
@@ -20,6 +21,10 @@ from medseg.report.followup.structures import check_same_table, choose_lesions, 
 from medseg.report.measure import Measurement, find_slice_axis, measure_structures
 
 logger = logging.getLogger(__name__)
+
+_ONE_SIDED = "some of its lesions are in one of the two studies only"
+_CONTRARY = 20.0
+"""A change of volume, in percent, that a contrary change of the axes must not hide."""
 
 _UNSURE = (Outcome.MERGED, Outcome.SPLIT, Outcome.REGROUPED)
 
@@ -101,13 +106,7 @@ def compare_studies(
         measure_structures(case.mask, case.geometry, case.labels, pieces_of=names)
         for case in (before, after)
     ]
-    maps = {}
-    for label in chosen:
-        first, second = (
-            map_lesions(case.mask, case.geometry, label, side, smallest_ml=smallest_ml)
-            for case, side in zip((before, after), measured, strict=True)
-        )
-        maps[label.whole_name] = first, second
+    maps = _map_lesions((before, after), measured, chosen, smallest_ml)
     dates = (before.date, after.date)
     matched = (
         change
@@ -142,10 +141,21 @@ def compare_studies(
     )
 
 
-_ONE_SIDED = "some of its lesions are in one of the two studies only"
-
-_CONTRARY = 20.0
-"""A change of volume, in percent, that a contrary change of the axes must not hide."""
+def _map_lesions(
+    cases: tuple[Case, Case],
+    measured: Sequence[Sequence[Measurement]],
+    chosen: Sequence[Label],
+    smallest_ml: float,
+) -> dict[str, tuple[LesionMap, LesionMap]]:
+    """Where the lesions of each chosen label lie, in the earlier and the later study."""
+    maps = {}
+    for label in chosen:
+        first, second = (
+            map_lesions(case.mask, case.geometry, label, side, smallest_ml=smallest_ml)
+            for case, side in zip(cases, measured, strict=True)
+        )
+        maps[label.whole_name] = first, second
+    return maps
 
 
 def _check_pair(before: Case, after: Case) -> None:
