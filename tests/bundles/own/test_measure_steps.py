@@ -1,5 +1,7 @@
 """Tests of medseg.bundles.own.measure_steps."""
 
+import os
+
 import pytest
 from planning.test_plan import FOUND
 
@@ -24,7 +26,18 @@ def test_a_step_of_the_config_is_timed_in_a_process_of_its_own(tmp_path):
     assert cost.peak_bytes >= 0
 
 
+def end_at_once(_bundle, _sender):
+    os._exit(137)  # as the system ends a process where memory runs out
+
+
 @pytest.mark.long
-def test_a_process_that_ends_is_told_as_too_little_memory(tmp_path):
+def test_a_process_that_ends_is_told_as_too_little_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(f"{measure_steps.__module__}._send_cost", end_at_once)
     with pytest.raises(MemoryError, match="choose a smaller preset"):
-        measure_steps(make_bundle(tmp_path, channels=[4, 8]))  # which does not fit its strides
+        measure_steps(tmp_path / "kidney")
+
+
+@pytest.mark.long
+def test_a_network_that_cannot_be_made_is_told_with_its_reason(tmp_path):
+    with pytest.raises(ValueError, match=r"tried failed: .*give 3 to 7 channel counts"):
+        measure_steps(make_bundle(tmp_path, channels=[4, 8]))
