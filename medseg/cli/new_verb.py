@@ -53,6 +53,13 @@ def new(
             help="Regular expression whose group is the patient in a case's name: '(p[0-9]+)_'."
         ),
     ] = None,
+    readers: Annotated[
+        str | None,
+        typer.Option(
+            help="What several readers' labels of a case become: consensus (what at least half of "
+            "them drew) or staple."
+        ),
+    ] = None,
     preset: Annotated[
         str, typer.Option(help="small (CPU, minutes), medium (GPU, hours) or large (GPU, days).")
     ] = "small",
@@ -95,11 +102,14 @@ def new(
         from medseg.base.arguments import check_choice
         from medseg.bundles.own.make_bundle import make_bundle
         from medseg.datasets.own.class_names import parse_classes
+        from medseg.datasets.own.readers.combine import METHODS
         from medseg.inference.tiles.memory_plan import parse_bytes
         from medseg.planning.plan import SIZES
         from medseg.planning.plan_folder import plan_folder
 
         check_choice("preset", preset, tuple(SIZES))
+        if readers is not None:
+            check_choice("readers", readers, METHODS)
         _check_bundle(out / name, replan=replan)
         most_bytes = None if memory is None else parse_bytes(memory)
         _check_budget(hours, most_bytes, measure=measure)
@@ -112,6 +122,7 @@ def new(
                 labels=labels or (),
                 classes=given,
                 patients=patients,
+                readers=readers,
                 preset=preset,  # type: ignore[arg-type]  # checked above
             )
             datalist = planned.write_datalist(seed=seed)
@@ -161,6 +172,7 @@ def _describe(made: "MadeBundle", datalist: Path) -> dict[str, Any]:
         "fingerprint": asdict(planned.found),
         "plan": [asdict(choice) for choice in planned.choices],
         "doubts": [asdict(doubt) for doubt in planned.doubts],
+        "readers": planned.readers.summarise() if planned.readers else None,
         "kept": made.kept,
         "step": None if made.cost is None else asdict(made.cost),
     }
@@ -174,6 +186,8 @@ def _print(made: "MadeBundle", datalist: Path) -> None:
     rows = [(one.key.strip("_"), str(one.value), one.why) for one in planned.choices]
     _print_table(("key", "value", "why"), rows)
     say(f"{planned.found.cases} cases: {datalist}")
+    for line in planned.readers.describe() if planned.readers else ():
+        say(line)
     for number, line in enumerate(planned.describe_split()):
         say(f"warning: {line}" if number else f"split: {line}")
     for line in made.describe_cost():

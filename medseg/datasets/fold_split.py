@@ -5,6 +5,9 @@ The format; each training case is in one fold, and `label` is absent where it is
     {"name": "lits", "seed": 0, "folds": 5,
      "training": [{"case": "a", "patient": "p1", "image": "a.nii", "label": "b.nii", "fold": 3}],
      "testing": [{"case": "t", "patient": "p9", "image": "t.nii"}]}
+
+Where several readers drew a case, `readers` has the label of each, {"anna": "c.nii"}, and `label`
+is what was made of them.
 """
 
 import json
@@ -23,7 +26,8 @@ from medseg.datasets.sources.dataset_json import Item, read_json
 SECTIONS = ("training", "validation", "test")
 _KEYS = ("name", "seed", "folds", "training", "testing")
 _FILES = ("image", "label", "instances")
-_SHOWN = (*_FILES, "case", "patient")
+_READERS = "readers"
+_SHOWN = (*_FILES, _READERS, "case", "patient")
 
 
 def build(
@@ -109,7 +113,7 @@ def split(items: Sequence[Item], *, fold: int) -> tuple[list[Item], list[Item]]:
 
 
 def select(datalist: Mapping[str, Any], section: str, *, fold: int = 0) -> list[Item]:
-    """List one section's items: image, label and instances (where known), case, patient; no fold.
+    """One section's items: image, label, instances and readers (where known), case, patient.
 
     Args:
         datalist: as `build` or `read` returns it.
@@ -135,6 +139,7 @@ def list_training(
     dataset_dir: str | os.PathLike,
     *,
     all_cases: bool = False,
+    keep_readers: bool = False,
     **split: int,
 ) -> list[Item]:
     """The cases that a training learns from: all folds but one, or all of them.
@@ -143,10 +148,12 @@ def list_training(
         read_cases: of a dataset, such as `medseg.datasets.lits.list_cases`.
         dataset_dir: as `read_cases` takes it.
         all_cases: whether those of the fold for validation are among them.
+        keep_readers: whether the cases name the labels of their readers, which batches cannot hold.
         split: fold, folds and seed.
     """
     sections = SECTIONS[:2] if all_cases else SECTIONS[:1]
-    return [case for section in sections for case in read_cases(dataset_dir, section, **split)]
+    found = [case for section in sections for case in read_cases(dataset_dir, section, **split)]
+    return [{key: case[key] for key in case if keep_readers or key != _READERS} for case in found]
 
 
 def count_cases(
@@ -224,6 +231,9 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     check(datalist)
     for item in chain(datalist["training"], datalist["testing"]):
         item.update({key: str(source.parent / item[key]) for key in _list_files(item)})
+        if _READERS in item:
+            found = item[_READERS].items()
+            item[_READERS] = {name: str(source.parent / file) for name, file in found}
     return datalist
 
 
@@ -270,8 +280,12 @@ def _check_unique(cases: Iterable[str]) -> None:
 def _check_files(items: Iterable[Item]) -> None:
     owner: dict[str, str] = {}
     for item in items:
-        for key in _list_files(item):
-            file = os.path.realpath(item[key])
+        files = [(key, item[key]) for key in _list_files(item)]
+        files += [
+            (f"label of reader {name}", file) for name, file in item.get(_READERS, {}).items()
+        ]
+        for key, path in files:
+            file = os.path.realpath(path)
             if file in owner:
                 raise ValueError(
                     f"{file} is used by case {owner[file]} and again by case {item['case']} as its "

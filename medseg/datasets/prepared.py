@@ -180,10 +180,17 @@ def _keep_folds(
 
 def _check_files_of(found: Sequence[Item]) -> None:
     """Refuse cases whose files are gone."""
-    for key in ("image", "label", "instances"):
-        files = [item[key] for item in found if key in item]
+    listed = {
+        key: [item[key] for item in found if key in item] for key in ("image", "label", "instances")
+    }
+    listed["label of a reader"] = [
+        file for item in found for file in item.get("readers", {}).values()
+    ]
+    for key, files in listed.items():
         if gone := [file for file in files if not os.path.exists(file)]:
-            plural = key if key == "instances" else f"{key}s"
+            plural = {"instances": key, "label of a reader": "labels of readers"}.get(
+                key, f"{key}s"
+            )
             raise FileNotFoundError(
                 f"{len(gone)} of {len(files)} {plural} are missing, first {gone[0]}: prepare the "
                 "set again"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from medseg.datasets.own.pair_files import Pair
+from medseg.datasets.own.read_label import read_label, to_values
 from medseg.geometry import Geometry
 from medseg.inference.preview.thumbnail import draw_picture_thumbnail, draw_thumbnail
 from medseg.ingest import IngestError, load
@@ -87,7 +88,7 @@ def _measure_volume(case: str, image_path: Path, label_path: Path) -> CaseFacts:
     if difference := grid.describe_difference(label_grid):
         raise ValueError(f"case {case}: image and label lie on different grids: {difference}")
     turn = nio.io_orientation(grid.affine)
-    label = _to_values(nio.apply_orientation(label, turn), case)
+    label = nio.apply_orientation(to_values(label, case), turn)
     image = nio.apply_orientation(image, turn)
     turned = Geometry(label.shape, grid.affine @ nio.inv_ornt_aff(turn, grid.shape))
     black, white = np.percentile(image, _DRAWN)
@@ -116,7 +117,7 @@ def _measure_picture(case: str, image_path: Path, label_path: Path) -> CaseFacts
         if error.code is not Reason.COLOUR:
             raise
         image = read_picture(image_path, colour=True).array
-    label = _to_values(read_picture(label_path).array, case)
+    label, _ = read_label(label_path, case)
     if image.shape[1:] != label.shape:
         raise ValueError(
             f"case {case}: the image has {image.shape[1:]} pixels and its label {label.shape}"
@@ -133,19 +134,6 @@ def _measure_picture(case: str, image_path: Path, label_path: Path) -> CaseFacts
             image if len(image) == 3 else image[0], label, pixels=PICTURE_PIXELS
         ),
     )
-
-
-def _to_values(label: NDArray, case: str) -> NDArray[np.uint8]:
-    """Label values as whole numbers; what rounding made of one within 0.001 counts as it."""
-    whole = np.rint(label)
-    if not np.isfinite(label).all() or np.abs(label - whole).max(initial=0) > 1e-3:
-        raise ValueError(f"case {case}: its label holds values that are no whole numbers")
-    if whole.min(initial=0) < 0 or whole.max(initial=0) > 255:
-        raise ValueError(
-            f"case {case}: its label holds {whole.min():g} to {whole.max():g}, and values go from "
-            "0 to 255"
-        )
-    return whole.astype(np.uint8)
 
 
 def _count(label: NDArray[np.uint8]) -> dict[int, int]:

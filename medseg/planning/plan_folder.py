@@ -14,6 +14,8 @@ from medseg.datasets import fold_split, prepared
 from medseg.datasets.own.class_names import choose_classes, find_ignored
 from medseg.datasets.own.find_cases import find_cases
 from medseg.datasets.own.pair_files import Pair
+from medseg.datasets.own.readers.agreement import FILE as AGREEMENT_FILE
+from medseg.datasets.own.readers.agreement import write_agreement
 from medseg.planning.case_facts import CaseFacts, measure_case
 from medseg.planning.describe_split import describe_split
 from medseg.planning.doubts import Doubt, find_doubts
@@ -26,6 +28,7 @@ from medseg.planning.plan import (
     Preset,
     make_plan,
 )
+from medseg.planning.reader_targets import ReaderTargets, make_targets
 from medseg.planning.task import make_task
 
 logger = logging.getLogger(__name__)
@@ -44,6 +47,7 @@ class PlannedFolder:
         datalist_dir: folder of the datalist.
         folds: how many folds the cases came with; None where they are to be chosen.
         dicom_rows: of DICOM: case, folder of the series, object, and what its names became.
+        readers: what was made of their labels; None where each case has one label.
         facts: of each case.
         doubts: cases that differ from the others.
         preset: size of network and training.
@@ -57,6 +61,7 @@ class PlannedFolder:
     datalist_dir: Path
     folds: int | None = None
     dicom_rows: Sequence[tuple[str, str, str, str]] = ()
+    readers: ReaderTargets | None = None
     facts: Sequence[CaseFacts] = ()
     doubts: Sequence[Doubt] = ()
     preset: Preset = "small"
@@ -93,7 +98,8 @@ class PlannedFolder:
     def write_datalist(self, *, seed: int = 0) -> Path:
         """Write the list of the cases, a fifth of the patients held out for testing.
 
-        Cases that came with folds keep them, and none is held out.
+        Cases that came with folds keep them, and none is held out. Of several readers the table of
+        reader against reader is written beside it.
 
         Raises as `medseg.datasets.prepared.write`.
         """
@@ -103,6 +109,8 @@ class PlannedFolder:
             label_values=self.found.values,
             seed=seed,
         )
+        if self.readers is not None:
+            write_agreement(self.datalist_dir / AGREEMENT_FILE, self.readers.agreement)
         return self.datalist_dir / prepared.FILE
 
 
@@ -115,11 +123,13 @@ def plan_folder(
     labels: Sequence[str] = (),
     classes: Mapping[str, Sequence[int]] | None = None,
     patients: str | None = None,
+    readers: str | None = None,
     preset: Preset = "small",
 ) -> PlannedFolder:
     """Check the cases of a folder, and plan a training on them.
 
-    Nothing is written, but for DICOM series, which are written to `lists` as NIfTI.
+    Nothing is written to `lists`, but for DICOM series, as NIfTI, and the targets that are made of
+    the labels of several readers.
 
     Args:
         name: of the bundle.
@@ -130,17 +140,30 @@ def plan_folder(
             gives, or else for each value a class.
         patients: a regular expression whose first group, found in the name of a case, is its
             patient; None where each case is of another patient.
+        readers: how the labels of several readers are combined, one of
+            `medseg.datasets.own.readers.combine.METHODS`; None where each case has one label.
         preset: size of network and training, see `medseg.planning.plan.SIZES`.
 
     Raises:
         FileNotFoundError: `data` does not exist.
         ValueError: there are no cases, or cases are faulty, each of which was logged.
     """
-    cases = find_cases(data, out=lists / name, images=images, labels=labels)
+    cases = find_cases(
+        data,
+        out=lists / name,
+        images=images,
+        labels=labels,
+        several_readers=readers is not None,
+    )
+    targets = make_targets(
+        cases, method=readers, data=data, name=name, out=lists / name, classes=classes
+    )
+    cases = targets.cases
     labelled = [pair for pair in cases.pairs if pair.label is not None]
     items = [_list_item(pair, patients) for pair in labelled]
     facts = _measure(labelled, cases.faults)
     found = make_fingerprint(facts)
+    found = replace(found, values=tuple(sorted({*found.values, *targets.values})))
     named = cases.classes if classes is None else classes
     chosen = choose_classes(data, name, found.values) if named is None else dict(named)
     choices = make_plan(found, preset=preset)
@@ -162,6 +185,7 @@ def plan_folder(
         datalist_dir=lists / name,
         folds=folds,
         dicom_rows=cases.rows,
+        readers=targets if targets.method else None,
         facts=facts,
         doubts=find_doubts(facts),
         preset=preset,
@@ -236,4 +260,6 @@ def _list_item(pair: Pair, patients: str | None) -> dict[str, Any]:
     label = pair.label or Path()
     paths = {"image": str(pair.images[0].absolute()), "label": str(label.absolute())}
     fold = {} if pair.fold is None else {"fold": pair.fold}
-    return {"case": pair.case, "patient": patient, **paths, **fold}
+    readers = {name: str(file.absolute()) for name, file in pair.readers.items()}
+    more = {**fold, **({"readers": readers} if readers else {})}
+    return {"case": pair.case, "patient": patient, **paths, **more}

@@ -34,6 +34,7 @@ def write_plan_page(
     doubts: Sequence[Doubt],
     costs: Sequence[str] = (),
     split: Sequence[str] = (),
+    readers: Sequence[str] = (),
 ) -> None:
     """Write the page: one file of HTML that needs no other and no network, and runs nothing.
 
@@ -47,6 +48,7 @@ def write_plan_page(
         doubts: what is odd.
         costs: what a step takes on this machine, a line each.
         split: how the cases are split, then what is doubtful about it, see `describe_split`.
+        readers: how far several readers agree, a line each.
     """
     odd = {doubt.case: [d.finding for d in doubts if d.case == doubt.case] for doubt in doubts}
     shown = [one for one in facts if one.case in odd]
@@ -56,7 +58,11 @@ def write_plan_page(
     text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         name=name,
         is_volume=found.dimensions == 3,
-        rows=[*_describe(found, classes), *(("split", line) for line in split[:1])],
+        rows=[
+            *_describe(found, classes),
+            *(("readers", line) for line in readers),
+            *(("split", line) for line in split[:1]),
+        ],
         warnings=list(split[1:]),
         key=_list_colours(found.values, classes),
         choices=[(one.key.strip("_"), one.value, one.why) for one in choices],

@@ -1,9 +1,12 @@
 """Tests of `medseg new`."""
 
 import json
+from pathlib import Path
 
+import pytest
 from cli.commands import run_medseg
 from planning.test_plan_folder import data as data  # a fixture
+from planning.test_reader_targets import add_readers
 
 from medseg.bundles.own import make_bundle
 from medseg.bundles.own.measure_steps import StepCost
@@ -75,3 +78,20 @@ def test_memory_without_a_step_that_is_tried_and_what_is_no_memory_are_refused(d
     assert "--memory tries steps: leave --no-measure out" in ended.stderr
     ended = run_medseg("new", "kidney", "--data", data, "--memory", "much")
     assert "'much' is not an amount of memory" in ended.stderr
+
+
+def test_of_several_readers_it_says_how_far_they_agree(data):
+    add_readers(data)
+    words = ("new", "kidney", "--data", data, "--no-measure", "--readers", "consensus")
+    ended = run_medseg(*words)
+    assert "kidney: a against b: mean Dice 0.889, 5 cases" in ended.stdout
+    assert "a against b" in Path("bundles/kidney/plan.html").read_text()
+    told = json.loads(run_medseg(*words, "--replan", "--json").stdout)["readers"]
+    assert told["target"] == "consensus"
+    assert told["cases"] == {"a": 6, "b": 5, "c": 1}
+    assert told["agreement"][0]["dice"] == pytest.approx(8 / 9)
+
+
+def test_an_unknown_way_to_combine_readers_is_refused(data):
+    ended = run_medseg("new", "kidney", "--data", data, "--readers", "vote")
+    assert "readers must be" in ended.stderr

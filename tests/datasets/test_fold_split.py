@@ -286,3 +286,26 @@ def test_a_training_learns_from_all_folds_but_one_or_from_all(all_cases, folds):
 
     listed = fold_split.list_training(read, "a", all_cases=all_cases, fold=1, folds=3, seed=7)
     assert {case["case"] for case in listed} == {f"a{k}7" for k in folds}
+
+
+def test_labels_of_readers_are_kept_and_only_a_training_that_wants_them_gets_them(tmp_path):
+    items = [
+        {"case": c, "patient": c, "image": f"{c}.nii", "label": f"{c}_all.nii"}
+        | {"readers": {"anna": f"{c}_anna.nii"}}
+        for c in "ab"
+    ]
+    made = fold_split.read(
+        fold_split.write(fold_split.build("toy", items, folds=2), tmp_path / "list.json")
+    )
+    first = str(tmp_path / "a_anna.nii")
+    assert made["training"][0]["readers"] == {"anna": first}
+
+    def read_cases(_, section, **split):
+        return fold_split.select(made, section)
+
+    for keep in (False, True):
+        (case,) = fold_split.list_training(read_cases, "", keep_readers=keep)
+        assert ("readers" in case) == keep
+    items[1]["readers"] = {"anna": "a_anna.nii"}
+    with pytest.raises(ValueError, match="again by case b as its label of reader anna"):
+        fold_split.check(fold_split.build("toy", items, folds=2))

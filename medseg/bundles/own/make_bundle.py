@@ -105,6 +105,7 @@ def make_bundle(
         doubts=planned.doubts,
         costs=made.describe_cost(),
         split=planned.describe_split(),
+        readers=planned.readers.describe() if planned.readers else (),
     )
     return made
 

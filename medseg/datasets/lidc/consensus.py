@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813 -- the name its manual uses
 
 from medseg.datasets.lidc.marks import Voxels
+from medseg.datasets.own.readers.combine import estimate_staple
 
 _COUNT_TOLERANCE = 1e-9
-_MARGIN_VOXELS = 1  # STAPLE also learns from the background: this much of it
 
 
 def find_consensus(readers: Sequence[Voxels], *, agreement: float = 0.5) -> Voxels:
@@ -45,24 +44,15 @@ def find_consensus(readers: Sequence[Voxels], *, agreement: float = 0.5) -> Voxe
 def run_staple(readers: Sequence[Voxels], shape: tuple[int, int, int]) -> Voxels:
     """Estimate the nodule by STAPLE: the voxels of a probability of at least 0.5.
 
-    It runs on the box around all readers and one voxel more; a larger box makes readers look more
-    specific. A single reader's voxels are kept as they are.
-
-    Source: Warfield, Zou, Wells, Simultaneous truth and performance level estimation, IEEE TMI 23,
-    2004, as SimpleITK implements it.
+    See `estimate_staple`.
     """
-    if len(readers) == 1:
-        return readers[0]
-    places = np.stack(np.unravel_index(np.unique(np.concatenate(readers)), shape), axis=1)
-    low = np.maximum(places.min(axis=0) - _MARGIN_VOXELS, 0)
-    high = np.minimum(places.max(axis=0) + _MARGIN_VOXELS + 1, shape)
-    images = []
-    for voxels in readers:
-        box = np.zeros(high - low, np.uint8)
-        box[tuple(np.stack(np.unravel_index(voxels, shape)) - low[:, None])] = 1
-        images.append(sitk.GetImageFromArray(box))
-    probability = sitk.GetArrayFromImage(sitk.STAPLE(images, 1.0))
-    found = np.argwhere(probability >= 0.5) + low
+    places = [np.stack(np.unravel_index(voxels, shape), axis=1) for voxels in readers]
+    low = np.maximum(np.concatenate(places).min(axis=0) - 1, 0)
+    high = np.minimum(np.concatenate(places).max(axis=0) + 2, shape)
+    masks = [np.zeros(high - low, bool) for _ in readers]
+    for mask, place in zip(masks, places, strict=True):
+        mask[tuple((place - low).T)] = True
+    found = np.argwhere(estimate_staple(masks) >= 0.5) + low
     return np.sort(np.ravel_multi_index(tuple(found.T), shape))
 
 

@@ -36,7 +36,12 @@ class FoundCases:
 
 
 def find_cases(
-    data: Path, *, out: Path, images: str | None = None, labels: Sequence[str] = ()
+    data: Path,
+    *,
+    out: Path,
+    images: str | None = None,
+    labels: Sequence[str] = (),
+    several_readers: bool = False,
 ) -> FoundCases:
     """Find the cases of a folder, a table or a datalist.
 
@@ -46,6 +51,7 @@ def find_cases(
         images: a pattern of the paths of images, see `pair_files`.
         labels: a pattern of the paths of labels; for DICOM rules such as "Kidney*=kidney", which
             names of segments and structures belong to which class.
+        several_readers: whether a case may have several labels, of a reader each.
 
     Raises:
         FileNotFoundError: `data` does not exist.
@@ -54,7 +60,8 @@ def find_cases(
     if data.is_file():
         if images or labels:
             raise ValueError(f"{data} names the files itself: pass no --images and --labels")
-        return FoundCases(*(read_datalist if data.suffix == ".json" else read_table)(data))
+        read = read_datalist if data.suffix == ".json" else read_table
+        return FoundCases(*read(data, several_readers=several_readers))
     if not data.is_dir():
         raise FileNotFoundError(f"no folder {data.absolute()}: give that of images and labels")
     rules = [text for text in labels if "=" in text]
@@ -63,8 +70,18 @@ def find_cases(
             "--labels is either one pattern of files, or one rule or more such as 'Kidney*=kidney'"
         )
     if rules or not list_image_files(data):
+        if several_readers:
+            raise ValueError(
+                f"--readers takes label files, volumes or pictures, and {data.absolute()} holds "
+                "none or is read by rules for DICOM: write the objects of each reader as NIfTI"
+            )
         return _find_dicom(data, out, rules)
-    pairs, faults = pair_files(data, images=images, labels=labels[0] if labels else None)
+    pairs, faults = pair_files(
+        data,
+        images=images,
+        labels=labels[0] if labels else None,
+        several_readers=several_readers,
+    )
     fold_of = read_given_folds(data, [pair.case for pair in pairs if pair.label is not None])
     return FoundCases([replace(p, fold=fold_of.get(p.case)) for p in pairs], faults)
 

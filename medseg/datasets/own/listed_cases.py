@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from medseg.datasets import fold_split
-from medseg.datasets.own.pair_files import Pair
+from medseg.datasets.own.pair_files import SEVERAL_READERS, Pair
 from medseg.ingest.formats import strip_suffix
 
 _NEEDED = ("image", "label")
 _KNOWN = (*_NEEDED, "case", "patient", "fold")
+_READER = "label_"
+"""What the name of a column begins with that has the labels of a reader, such as label_anna."""
+
+_READERS = "readers"
 
 
-def read_table(path: Path) -> tuple[list[Pair], list[str]]:
+def read_table(path: Path, *, several_readers: bool = False) -> tuple[list[Pair], list[str]]:
     """The cases of a CSV file with the columns image and label, and if wanted case, patient, fold.
 
     Paths start at the folder of the table. Without a case it is named after its image.
+
+    Args:
+        path: of the table.
+        several_readers: whether the labels are in columns such as label_1 and label_2, one for each
+            reader; a cell is empty where a reader has not seen the case.
 
     Returns:
         The cases, and what is wrong, a line for each fault.
@@ -37,28 +46,58 @@ def read_table(path: Path) -> tuple[list[Pair], list[str]]:
             rows = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} is no table of text ({error}): write it as CSV") from error
-    if missing := [name for name in _NEEDED if name not in columns]:
-        raise ValueError(
-            f"{path} has no column {' and '.join(missing)} (it has {', '.join(columns) or 'none'}):"
-            f" its first line must name {', '.join(_NEEDED)}, and may name {', '.join(_KNOWN[2:])}"
-        )
+    readers = [name for name in columns if name.startswith(_READER)]
+    _check_columns(path, columns, readers, several_readers=several_readers)
     if not rows:
         raise ValueError(f"{path} names no case: add a line for each")
-    return _make_pairs(rows, path)
+    if not several_readers:
+        return _make_pairs(rows, path)
+    return _make_pairs([_put_readers(row, _list_readers(row, readers)) for row in rows], path)
 
 
-def read_datalist(path: Path) -> tuple[list[Pair], list[str]]:
+def _check_columns(
+    path: Path, columns: Sequence[str], readers: Sequence[str], *, several_readers: bool
+) -> None:
+    """Refuse a table without the columns that it needs."""
+    has = f"(it has {', '.join(columns) or 'none'})"
+    if several_readers and not readers:
+        raise ValueError(
+            f"{path} has no column label_1 {has}: name one for each reader, as in label_1, label_2"
+        )
+    needed = _NEEDED[:1] if several_readers else _NEEDED
+    if missing := [name for name in needed if name not in columns]:
+        hint = f"; {SEVERAL_READERS}" if len(readers) > 1 and missing == ["label"] else ""
+        raise ValueError(
+            f"{path} has no column {' and '.join(missing)} {has}: its first line must name "
+            f"{', '.join(_NEEDED)}, and may name {', '.join(_KNOWN[2:])}{hint}"
+        )
+
+
+def _list_readers(row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, str]:
+    """Reader -> label of a line, where it has one."""
+    cells = {name.removeprefix(_READER): str(row[name] or "").strip() for name in columns}
+    return {reader: file for reader, file in sorted(cells.items()) if file}
+
+
+def _put_readers(row: Mapping[str, Any], readers: Mapping[str, str]) -> dict[str, Any]:
+    """A line or an item with its readers, the first of whose labels stands for all."""
+    return {**row, "label": next(iter(readers.values()), ""), _READERS: readers}
+
+
+def read_datalist(path: Path, *, several_readers: bool = False) -> tuple[list[Pair], list[str]]:
     """The training cases of a `datalist.json`; those held out for testing are among them.
 
-    Its folds are not kept: cases are assigned anew, by patient.
+    Its folds are not kept: cases are assigned anew, by patient. With `several_readers` the labels
+    are those of the readers that it names, not the target that was made of them.
 
     Raises:
         ValueError: it is damaged.
     """
     made = fold_split.read(path)
     items: Iterable[Mapping[str, Any]] = chain(made["training"], made["testing"])
-    listed = [
+    listed: list[dict[str, Any]] = [
         {key: item[key] for key in ("case", "patient", *_NEEDED)}
+        | (_put_readers({}, item.get(_READERS, {})) if several_readers else {})
         for item in items
         if "label" in item
     ]
@@ -73,9 +112,10 @@ def _make_pairs(rows: Iterable[Mapping[str, Any]], path: Path) -> tuple[list[Pai
         if missing := [key for key in _NEEDED if not stated.get(key)]:
             faults.append(f"line {number} of {path.name} has no {' and '.join(missing)}")
             continue
+        readers = {name: path.parent / file for name, file in row.get(_READERS, {}).items()}
         files = [path.parent / stated[key] for key in _NEEDED]
         case = stated.get("case") or strip_suffix(files[0].name).partition(".")[0]
-        gone = [file for file in files if not file.is_file()]
+        gone = [file for file in (*files, *readers.values()) if not file.is_file()]
         if gone:
             faults.append(f"case {case}: no such file: {gone[0]}")
         elif case in pairs:
@@ -87,7 +127,7 @@ def _make_pairs(rows: Iterable[Mapping[str, Any]], path: Path) -> tuple[list[Pai
                 continue
             patient = stated.get("patient", "")
             number_of_fold = int(fold) if fold else None
-            pairs[case] = Pair(case, (files[0],), ("",), files[1], patient, number_of_fold)
+            pairs[case] = Pair(case, (files[0],), ("",), files[1], patient, number_of_fold, readers)
     partly = {pair.fold is None for pair in pairs.values()}
     if len(partly) > 1:
         faults.append(

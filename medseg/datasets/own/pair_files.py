@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
-from medseg.base.text import shorten_list
+from medseg.base.text import count_noun, shorten_list
 from medseg.base.walk import walk
+from medseg.datasets.own.readers.name_readers import Key, find_case_keys, name_readers
 from medseg.ingest.formats import (
     is_macos_copy,
     is_picture_file,
@@ -35,7 +36,7 @@ _IMAGE_WORDS = """
 LABEL_WORDS = frozenset(_LABEL_WORDS.split())
 IMAGE_WORDS = frozenset(_IMAGE_WORDS.split())
 
-Key = tuple[str, ...]
+SEVERAL_READERS = "where they are of several readers, pass --readers consensus or --readers staple"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Pair:
         label: None where none was found.
         patient: whose they are, where that is known; "" otherwise.
         fold: that it was given; None otherwise.
+        readers: the label that each of several readers drew; none where a case has one label.
     """
 
     case: str
@@ -57,10 +59,15 @@ class Pair:
     label: Path | None
     patient: str = ""
     fold: int | None = None
+    readers: Mapping[str, Path] = field(default_factory=dict)
 
 
 def pair_files(
-    root: Path, *, images: str | None = None, labels: str | None = None
+    root: Path,
+    *,
+    images: str | None = None,
+    labels: str | None = None,
+    several_readers: bool = False,
 ) -> tuple[list[Pair], list[str]]:
     """Pair the volumes, or where there are none the pictures, below a folder.
 
@@ -69,6 +76,8 @@ def pair_files(
         images: a pattern, such as "*/ct.nii.gz", that paths of images below `root` match; None
             where names tell.
         labels: likewise of labels.
+        several_readers: whether a case may have several labels, see
+            `medseg.datasets.own.readers.name_readers`.
 
     Returns:
         The cases, sorted by name, and what is wrong, a line for each fault: a label without an
@@ -86,15 +95,33 @@ def pair_files(
     paths = {file: PurePosixPath(file.relative_to(root).as_posix()) for file in files}
     shared = _count_shared_folders(paths.values())
     found: dict[bool, dict[Path, Key]] = {True: {}, False: {}}
+    all_words: dict[Path, list[str]] = {}
     for file, path in paths.items():
         parts = _split(PurePosixPath(*path.parts[shared:]))
         words = [word for part in parts for word in part]
         key = _make_key(parts)
         is_label = _is_label(path, words, images=images, labels=labels)
+        all_words[file] = words
         if is_label or images is None or _matches(path, images):
             found[is_label][file] = key
     _check_kinds(root, found[False], found[True])
-    return _pair(found[False], found[True], root)
+    if not several_readers:
+        pairs, faults = _pair(found[False], found[True], root)
+        if not faults:
+            return pairs, faults
+    cases = find_case_keys(found[True], found[False].values())
+    drawn, others = _pair(found[False], cases, root, readers=name_readers(all_words, cases))
+    several = [pair for pair in drawn if len(pair.readers) > 1]
+    if several_readers:
+        return drawn, others
+    return pairs, [_describe_several(several, root), *others] if several else faults
+
+
+def _describe_several(pairs: Sequence[Pair], root: Path) -> str:
+    """A line on cases with several labels that were not expected to have them."""
+    some = shorten_list([str(file.relative_to(root)) for file in pairs[0].readers.values()])
+    number = count_noun(len(pairs), "case has", plural="cases have")
+    return f"{number} several labels, such as {pairs[0].case} ({some}): {SEVERAL_READERS}"
 
 
 def list_image_files(root: Path) -> list[Path]:
@@ -170,9 +197,16 @@ def _check_kinds(root: Path, images: Iterable[Path], labels: Iterable[Path]) -> 
 
 
 def _pair(
-    images: Mapping[Path, Key], labels: Mapping[Path, Key], root: Path
+    images: Mapping[Path, Key],
+    labels: Mapping[Path, Key],
+    root: Path,
+    *,
+    readers: Mapping[Path, str] | None = None,
 ) -> tuple[list[Pair], list[str]]:
-    """Give each image to the label with the longest key that its own key holds."""
+    """Give each image to the label with the longest key that its own key holds.
+
+    Several labels of one key are those of its readers, or a fault where these have no names.
+    """
     if len(labels) > 1:
         images_by_key, labels_by_key = _drop_shared(images), _drop_shared(labels)
     else:  # words that all share may be the name of the only case
@@ -192,10 +226,13 @@ def _pair(
         names = sorted(channels)
         ordered = tuple(channels[name] for name in names)
         case = _name(images[ordered[0]], labels[files[0]] if files else None)
-        if len(files) > 1:
+        drawn = {} if readers is None else {readers[file]: file for file in sorted(files)}
+        if len(files) > max(len(drawn), 1):
             listed = shorten_list([str(file.relative_to(root)) for file in files])
-            faults.append(f"case {case} has {len(files)} labels: {listed}")
-        pairs.append(Pair(case, ordered, tuple(names), files[0] if files else None))
+            which = "" if readers is None else " of one reader by their names"
+            faults.append(f"case {case} has {len(files)} labels{which}: {listed}")
+        label = files[0] if files else None
+        pairs.append(Pair(case, ordered, tuple(names), label, readers=dict(sorted(drawn.items()))))
     for key, files in labels_of.items():
         if key not in channels_of:
             faults += [f"label {file.relative_to(root)} has no image" for file in files]

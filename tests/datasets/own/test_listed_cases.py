@@ -1,5 +1,7 @@
 """Tests of medseg.datasets.own.listed_cases: tables and datalists name the cases."""
 
+from pathlib import Path
+
 import pytest
 from datasets.own.test_find_cases import data as data  # a fixture
 
@@ -81,3 +83,43 @@ def test_a_patient_in_two_folds_is_refused(data):
     table = write_table(data, "image,label,patient,fold", *lines)
     with pytest.raises(ValueError, match="leaks: its patient is in fold 0 and in fold 1"):
         plan_folder("kidney", table).write_datalist()
+
+
+def test_columns_of_a_table_are_readers(data):
+    table = write_table(
+        data,
+        "image,label_anna,label_2,case",
+        "images/p0.nii.gz,labels/p0.nii.gz,labels/p1.nii.gz,a",
+        "images/p2.nii.gz,,labels/p2.nii.gz,b",
+        "images/p3.nii.gz,,,c",
+        "images/p4.nii.gz,labels/gone.nii.gz,,d",
+    )
+    found = find_cases(table, out=data, several_readers=True)
+    assert {pair.case: {r: p.name for r, p in pair.readers.items()} for pair in found.pairs} == {
+        "a": {"2": "p1.nii.gz", "anna": "p0.nii.gz"},
+        "b": {"2": "p2.nii.gz"},
+    }
+    assert found.faults == [
+        "line 4 of cases.csv has no label",
+        f"case d: no such file: {data / 'labels' / 'gone.nii.gz'}",
+    ]
+
+
+def test_columns_of_readers_need_the_option_and_the_option_needs_them(data):
+    table = write_table(data, "image,label_1,label_2", "images/p0.nii.gz,a,b")
+    with pytest.raises(ValueError, match="several readers, pass --readers consensus"):
+        find_cases(table, out=data)
+    table = write_table(data, "image,label", "images/p0.nii.gz,labels/p0.nii.gz")
+    with pytest.raises(ValueError, match=r"no column label_1 .it has image, label.: name one for"):
+        find_cases(table, out=data, several_readers=True)
+
+
+def test_a_datalist_with_readers_gives_them_again(data):
+    lines = [f"images/p{n}.nii.gz,labels/p{n}.nii.gz" for n in range(6)]
+    plan_folder(
+        "kidney", write_table(data, "image,label_a", *lines), readers="consensus"
+    ).write_datalist()
+    found = find_cases(Path("data/kidney/datalist.json"), out=data, several_readers=True)
+    assert {pair.case: pair.readers for pair in found.pairs} == {
+        f"p{n}": {"a": data / "labels" / f"p{n}.nii.gz"} for n in range(6)
+    }

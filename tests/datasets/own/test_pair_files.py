@@ -104,7 +104,8 @@ def test_a_label_without_an_image_and_two_of_one_image_are_faults(tmp_path):
     make(tmp_path, "images/a.nii labels/a.nii labels/q.nii images/c.nii seg/c.nii mask/c.nii")
     _, faults = pair_files(tmp_path)
     assert faults == [
-        "case c has 2 labels: mask/c.nii, seg/c.nii",
+        "1 case has several labels, such as c (mask/c.nii, seg/c.nii): where they are of several "
+        "readers, pass --readers consensus or --readers staple",
         "label labels/q.nii has no image",
     ]
 

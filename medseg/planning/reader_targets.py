@@ -1,0 +1,102 @@
+"""Reader targets: what several readers drew, turned into one target for each case of a plan."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from medseg.base.text import count_noun, shorten_list
+from medseg.datasets.own.class_names import choose_classes, find_ignored
+from medseg.datasets.own.find_cases import FoundCases
+from medseg.datasets.own.pair_files import Pair
+from medseg.datasets.own.readers.agreement import Agreement, average
+from medseg.datasets.own.readers.join_readers import find_values, join_readers
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ReaderTargets:
+    """The cases of a plan whose targets were made of the labels of several readers.
+
+    Attributes:
+        cases: with a target each; where there are faults, as they were found.
+        method: "consensus", "staple" or "mean"; None where each case has one label.
+        values: every label value that a reader gave.
+        agreement: reader against reader.
+    """
+
+    cases: FoundCases
+    method: str | None = None
+    values: Sequence[int] = ()
+    agreement: Sequence[Agreement] = ()
+
+    def summarise(self) -> dict[str, Any]:
+        """How they were combined, how many cases each reader has, and how far two agree."""
+        drawn = Counter(reader for pair in self.cases.pairs for reader in pair.readers)
+        agreement = [
+            {"class": label, "reader_a": a, "reader_b": b, "dice": dice, "cases": cases}
+            for (label, a, b), (dice, cases) in average(self.agreement).items()
+        ]
+        return {"target": self.method, "cases": dict(sorted(drawn.items())), "agreement": agreement}
+
+    def describe(self) -> list[str]:
+        """The same as text, a line each."""
+        found = self.summarise()
+        counted = ", ".join(f"{reader} ({cases})" for reader, cases in found["cases"].items())
+        return [
+            f"target: {self.method} of the readers; cases of each: {counted}",
+            *(
+                "{class}: {reader_a} against {reader_b}: mean Dice {dice:.3f}, ".format(**row)
+                + count_noun(row["cases"], "case")
+                for row in found["agreement"]
+            ),
+        ]
+
+
+def make_targets(
+    cases: FoundCases,
+    *,
+    method: str | None,
+    data: Path,
+    name: str,
+    out: Path,
+    classes: Mapping[str, Sequence[int]] | None,
+) -> ReaderTargets:
+    """Write the target of each case; where a case is faulty none is, and the faults are added.
+
+    Args:
+        cases: as they were found.
+        method: how readers are combined; None leaves the cases as they are.
+        data: folder of the dataset; `name` of the bundle: see `choose_classes`.
+        out: folder of the datalist.
+        classes: class name -> label values; None for those that the data name.
+    """
+    if method is None:
+        return ReaderTargets(cases)
+    labelled = [pair for pair in cases.pairs if pair.label is not None]
+    values, faults = find_values(labelled)
+    if faults or cases.faults or not labelled:
+        others = [pair for pair in labelled if pair.case not in faults]
+        return ReaderTargets(replace(cases, pairs=others, faults=[*cases.faults, *faults.values()]))
+    named = choose_classes(data, name, values) if classes is None else classes
+    ignored = [value for value in find_ignored(data) if value in values]
+    made = join_readers(labelled, out, classes=named, method=method, ignored=ignored)
+    _warn_of_few(made.pairs)
+    joined = replace(cases, pairs=made.pairs)
+    return ReaderTargets(joined, method, values, made.agreement)
+
+
+def _warn_of_few(pairs: Sequence[Pair]) -> None:
+    """Say which readers have a single case: that may be a name which is no reader's."""
+    drawn = Counter(reader for pair in pairs for reader in pair.readers)
+    few = [reader for reader, count in drawn.items() if count == 1]
+    if few and max(drawn.values()) > 1:
+        logger.warning(
+            "readers of a single case: %s: look whether these names are those of readers",
+            shorten_list(few),
+        )
