@@ -10,8 +10,9 @@ from medseg.base.errors import find_root_cause, is_documented
 from medseg.base.path_keys import escape_for_monai
 from medseg.base.scratch import make_scratch_folder
 from medseg.bundles.bundle import INFERENCE, METADATA, TRAIN, WEIGHTS, Bundle, cut_to_first_line
-from medseg.networks import load_weights
+from medseg.networks import fit_to_weights, load_weights
 from medseg.plausibility import explain_not_compared, explain_not_used, read_trained_on
+from medseg.transforms import choose_activation
 
 
 def find_train_property_faults(bundle: Bundle) -> list[str]:
@@ -109,7 +110,10 @@ def find_weight_faults(bundle: Bundle) -> Iterator[str]:
         return
     parser = ConfigParser(bundle.read_json(INFERENCE))
     try:
-        network = load_weights(parser.get_parsed_content("network_def"), bundle.root / WEIGHTS)
+        network_def = parser.get_parsed_content("network_def")
+        activation = choose_activation(parser.get_parsed_content("classes"))
+        network = fit_to_weights(network_def, bundle.root / WEIGHTS, activation=activation)
+        load_weights(network, bundle.root / WEIGHTS)
     except Exception as error:  # a network may raise anything
         reason = _shorten_error(error)
         yield f"{WEIGHTS} does not load into the network_def of {INFERENCE}: {reason}"

@@ -35,7 +35,7 @@ def test_every_module_is_there(start):
         ("medseg.inference.cases.existing", "docs/how-to/use-your-own-data.md"),
         ("medseg.engines.foreground", "docs/how-to/use-your-own-data.md"),
         ("medseg.engines.resume_record", "docs/how-to/resume-a-run.md"),
-        ("medseg.networks.weights", None),
+        ("medseg.networks.weights.load", None),
         ("medseg.bundles.bundle", "docs/how-to/choose-a-bundle.md"),
         ("medseg.bundles.overrides", "docs/how-to/override-a-config.md"),
         ("medseg.engines.resume", "docs/how-to/resume-a-run.md"),

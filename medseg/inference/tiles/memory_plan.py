@@ -14,6 +14,7 @@ from medseg.base.text import count_noun
 from medseg.inference.predictor.predictor import Predictor, find_layers
 from medseg.inference.tiles.windows import Layout
 from medseg.networks.analysis.footprint import measure_footprint
+from medseg.networks.ensemble import Ensemble
 from medseg.networks.nested import NestedUNet
 
 GIB = 2**30
@@ -117,7 +118,7 @@ def estimate_network_bytes(
         return None, None
     backend, dtype = find_backend_and_dtype(network)
     tensors = measure_footprint(module, shape, dtype=dtype)
-    known = WORKSPACE if isinstance(module, NestedUNet) else {}
+    known = WORKSPACE if isinstance(module, NestedUNet | Ensemble) else {}
     factor = known.get((backend, dtype), WORKSPACE_ELSE)
     reserve = RESERVE_BYTES.get(backend, RESERVE_ELSE)
     reserve += LOGITS.get(backend, 0) * count_float32_bytes(shape, tensors.out_channels)

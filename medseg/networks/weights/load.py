@@ -6,12 +6,13 @@ import logging
 import os
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from medseg.base.text import count_noun
+from medseg.networks.ensemble import Ensemble, split_members
 from medseg.networks.nested import NestedUNet
 from medseg.networks.topology import TOPOLOGIES, Topology
 
@@ -36,15 +37,18 @@ NODE = r"nodes\.x(\d+)_(\d+)\."
 """How the keys of node X(i, j) start."""
 
 
+Network = TypeVar("Network", bound=NestedUNet | Ensemble)
+
+
 def load_weights(
-    network: NestedUNet, weights: str | os.PathLike[str] | Mapping[str, Tensor]
-) -> NestedUNet:
+    network: Network, weights: str | os.PathLike[str] | Mapping[str, Tensor]
+) -> Network:
     """Load weights from a file or a state dict into the network, and return the network.
 
     Weights stored in float16 or bfloat16 are converted to the network's own type. A network that
     was pruned, or built with `level`, takes its own weights, or those of the whole network with
-    deep supervision, of which it keeps its part. A network that the weights do not fit is left as
-    it was.
+    deep supervision, of which it keeps its part. An `Ensemble` takes what `join_members` made. A
+    network that the weights do not fit is left as it was.
 
     What wraps a network puts a word before each of its keys, such as DataParallel's "module.", and
     training loops keep weights under a key of a larger checkpoint, such as "state_dict". Both are
@@ -69,11 +73,30 @@ def load_weights(
         1
     """
     name = _name(weights)
-    state = read_state(weights)
-    part = _keep_pruned_part(network, state)
-    _check_fit(network, part, name=name)
-    network.load_state_dict(part)
+    pairs = [
+        (member, _keep_pruned_part(member, state))
+        for member, state in _assign(network, read_state(weights), name=name)
+    ]
+    for member, part in pairs:
+        _check_fit(member, part, name=name)
+    for member, part in pairs:
+        member.load_state_dict(part)
     return network
+
+
+def _assign(
+    network: NestedUNet | Ensemble, state: Mapping[str, Tensor], *, name: str
+) -> list[tuple[NestedUNet, Mapping[str, Tensor]]]:
+    """Each network with its weights: of an ensemble each member."""
+    states: list[Mapping[str, Tensor]] = [*split_members(state)] or [state]
+    members = network.list_members() if isinstance(network, Ensemble) else [network]
+    if len(states) != len(members):
+        raise ValueError(
+            f"{name} are those of {count_noun(len(states), 'network')}, and here "
+            f"{'is' if len(members) == 1 else 'are'} {len(members)}: pass those of one, such as "
+            "the run of a fold, or those of as many"
+        )
+    return list(zip(members, states, strict=True))
 
 
 def read_state(weights: str | os.PathLike[str] | Mapping[str, Tensor]) -> Mapping[str, Tensor]:

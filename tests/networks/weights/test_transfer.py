@@ -1,4 +1,4 @@
-"""Tests of medseg.networks.transfer: what fits is taken, and computes what it did."""
+"""Tests of medseg.networks.weights.transfer: what fits is taken, and computes what it did."""
 
 import pytest
 import torch

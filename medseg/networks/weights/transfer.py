@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from medseg.base.text import count_noun, shorten_list
+from medseg.networks.ensemble import split_members
 from medseg.networks.nested import NestedUNet
-from medseg.networks.weights import read_state
+from medseg.networks.weights.load import read_state
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,8 @@ def transfer_weights(
 
     Args:
         network: changed in place.
-        weights: a flat state dict, or its file, see `load_weights`.
+        weights: a flat state dict, or its file, see `load_weights`; of an ensemble its first
+            network counts.
 
     Raises:
         ValueError: the file is no state dict, or nothing of it fits.
@@ -74,7 +76,9 @@ def transfer_weights(
         >>> len(transfer_weights(large, small.state_dict()).new)
         2
     """
-    given = read_state(weights)
+    given: Mapping[str, Tensor] = read_state(weights)
+    if members := split_members(given):
+        given = members[0]
     own = network.state_dict()
     first = next(key for key in own if own[key].ndim > 2)
     transposed = {

@@ -1,0 +1,1 @@
+"""Weights: load those of a network, or start it from those of another one."""
