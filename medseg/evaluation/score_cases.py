@@ -12,6 +12,7 @@ from medseg.base.files import set_aside
 from medseg.base.lock import hold
 from medseg.evaluation.distribution import draw_distribution
 from medseg.evaluation.gallery import Gallery
+from medseg.evaluation.reader_scores import ReaderScores
 from medseg.evaluation.table import make_table
 from medseg.inference import CasesFailedError, run_cases
 from medseg.metrics import CaseMetrics
@@ -23,7 +24,12 @@ _DISTRIBUTION = "distribution_{number}_{name}.png"
 
 
 def score_cases(
-    evaluator: SupervisedEvaluator, dataset: Dataset, *, scores: CaseMetrics, gallery: Gallery
+    evaluator: SupervisedEvaluator,
+    dataset: Dataset,
+    *,
+    scores: CaseMetrics,
+    gallery: Gallery,
+    readers: ReaderScores | None = None,
 ) -> int:
     """Run the evaluator over each case, then draw and show what the scores say.
 
@@ -36,6 +42,7 @@ def score_cases(
         dataset: see `run_cases`.
         scores: the handler that scores the cases.
         gallery: the handler that keeps the worst of them.
+        readers: the handler that compares the model with the readers of the cases.
 
     Returns:
         The number of cases.
@@ -53,13 +60,13 @@ def score_cases(
     try:
         done = run_cases(evaluator, dataset, on_failure=scores.add_failure)
     except CasesFailedError:
-        report(scores, gallery)
+        report(scores, gallery, readers)
         raise
-    report(scores, gallery)
+    report(scores, gallery, readers)
     return done
 
 
-def report(scores: CaseMetrics, gallery: Gallery) -> None:
+def report(scores: CaseMetrics, gallery: Gallery, readers: ReaderScores | None = None) -> None:
     """Draw the distributions and the gallery, and show the table, of the cases so far.
 
     Pictures of an earlier evaluation are first given dated names. There is no table where the log
@@ -80,6 +87,8 @@ def report(scores: CaseMetrics, gallery: Gallery) -> None:
     logger.info("scores: %s; plots: %s", folder / "metrics.csv", ", ".join(p.name for p in made))
     if logger.isEnabledFor(logging.INFO):
         show_table(make_table(scores.summarise()["classes"]))
+    for line in readers.describe() if readers is not None else ():
+        logger.info("%s", line)
 
 
 def _draw_class(scores: CaseMetrics, number: int, title: str) -> Path:

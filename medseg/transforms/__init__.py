@@ -18,6 +18,7 @@ from medseg.transforms.flip_axes import flip_axes
 from medseg.transforms.ignored_voxels import DropIgnoredd, get_ignored_index
 from medseg.transforms.instances import LabelInstances, LabelInstancesd, label_instances
 from medseg.transforms.loaded_dataset import LoadedDataset, copy_untransformed
+from medseg.transforms.readers.load_readers import LoadReaders
 from medseg.transforms.regions import RegionMasksd, list_members
 from medseg.transforms.separate_objects import SeparateObjectsd
 from medseg.transforms.slice_dataset import SliceDataset
@@ -36,6 +37,7 @@ __all__ = [
     "LabelFromLogitsd",
     "LabelInstances",
     "LabelInstancesd",
+    "LoadReaders",
     "LoadedDataset",
     "MergeLabels",
     "MergeLabelsd",

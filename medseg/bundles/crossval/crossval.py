@@ -24,6 +24,7 @@ from medseg.bundles.own.write_bundle import TASK_FILE, change_task
 
 logger = logging.getLogger(__name__)
 
+_READERS = "readers.csv"  # of each fold whose cases have several readers
 _OWN = ("fold", "output_dir", "resume", "resume_file", "weights")
 
 
@@ -59,7 +60,8 @@ def crossval(
 ) -> CrossValidation:
     """Train and score the folds of a bundle, and put their results together.
 
-    `metrics.csv` has the scores of all cases, each by the network that has not seen it,
+    `metrics.csv` has the scores of all cases, each by the network that has not seen it, and
+    `readers.csv` those of the model against each reader where there are several,
     `summary.json` their means with intervals and the chosen rules, `suspects.csv` and
     `suspects.html` the cases whose labels agree least.
 
@@ -100,6 +102,8 @@ def _put_together(bundle: Path, name: str, folder: Path, folds: Sequence[Fold]) 
     suspects = rank_suspects(rows)
     keys = list_keys(rules)
     write_table(folder / "metrics.csv", rows)
+    if drawn := [fold for fold in folds if (fold.scores / _READERS).is_file()]:
+        write_table(folder / _READERS, read_tables(drawn, _READERS))
     write_summary(
         folder / "summary.json",
         {"classes": summary, "part_rules": [asdict(rule) for rule in rules], "keys": keys},

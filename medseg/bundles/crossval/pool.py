@@ -49,7 +49,8 @@ def summarise(rows: Sequence[Mapping[str, str]], *, seed: int = 0) -> dict[str, 
         >>> summarise(rows)["x"]["dice"]["mean"]
         0.5
     """
-    scores = [name for row in rows[:1] for name in row if name not in _NO_SCORES]
+    columns = dict.fromkeys(name for row in rows for name in row)
+    scores = [name for name in columns if name not in _NO_SCORES]
     return {
         label: {
             name: _describe([row.get(name, "") for row in rows if row["class"] == label], seed)

@@ -85,3 +85,19 @@ def test_what_crossval_sets_itself_is_refused(bundle, done, key):
 def test_a_bundle_without_a_task_file_is_left_as_it_is(bundle, done):
     (bundle / "task.json").unlink()
     assert not crossval(bundle).is_kept
+
+
+def test_readers_of_all_folds_that_have_some_are_one_table(bundle, done, monkeypatch):
+    score = module.run_fold
+
+    def run_fold(bundle, fold, *, arguments):
+        score(bundle, fold, arguments=arguments)
+        if fold.number < 2:
+            pair = {"case": f"c{fold.number}", "class": "kidney", "reader_a": "model"}
+            write_table(fold.scores / "readers.csv", [{**pair, "reader_b": "a", "dice": 0.5}])
+
+    monkeypatch.setattr(module, "run_fold", run_fold)
+    found = crossval(bundle)
+    with (found.folder / "readers.csv").open(newline="") as file:
+        rows = [(row["case"], row["fold"], row["dice"]) for row in csv.DictReader(file)]
+    assert rows == [("c0", "0", "0.5"), ("c1", "1", "0.5")]

@@ -53,3 +53,9 @@ def test_a_score_that_no_case_has_is_none():
 def test_a_summary_is_json(tmp_path):
     write_summary(tmp_path / "summary.json", summarise(rows_of(1, 1)))
     assert json.loads((tmp_path / "summary.json").read_text())["x"]["dice"]["mean"] == 1
+
+
+def test_a_score_that_the_first_case_lacks_is_summarised():
+    rows = [{"case": "a", "class": "x"}, {"case": "b", "class": "x", "dice_to_readers": "0.5"}]
+    found = summarise(rows)["x"]["dice_to_readers"]
+    assert (found["n"], found["left_out"], found["mean"]) == (1, 1, 0.5)

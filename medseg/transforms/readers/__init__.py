@@ -1,0 +1,1 @@
+"""Readers: the labels that several readers drew of one case."""
