@@ -47,7 +47,7 @@ def write_run_bundle(bundle: Path, run: Path, config: Mapping[str, Any]) -> None
     for name in set(WORKFLOWS) - {"train"}:
         changes[name] = _choose_shared(changed, trained, _read_config(bundle, name))
     for name in WORKFLOWS:
-        changes[name]["bundle_root"] = _find_run(run)
+        changes[name] |= place_run(run)
     changes["evaluate"]["output_dir"] = "$@bundle_root + '/evaluation'"
     write_derived(
         bundle,
@@ -117,8 +117,10 @@ def _choose_shared(
     }
 
 
-def _find_run(run: Path) -> str:
-    return f"$medseg.bundles.find(@name, run={escape_for_monai(run.resolve().name)[1:]})"
+def place_run(run: Path) -> dict[str, str]:
+    """The key by which the configs of a run find their folder, wherever it is moved."""
+    name = escape_for_monai(run.resolve().name)[1:]
+    return {"bundle_root": f"$medseg.bundles.find(@name, run={name})"}
 
 
 def _is_json(value: Any) -> bool:

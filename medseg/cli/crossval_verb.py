@@ -18,6 +18,7 @@ from medseg.cli.workflow_verbs import Bundle
 
 if TYPE_CHECKING:
     from medseg.bundles.crossval.crossval import CrossValidation
+    from medseg.bundles.crossval.write_ensemble import WrittenEnsemble
 
 
 def crossval(
@@ -40,7 +41,8 @@ def crossval(
 
     After an interruption, run it again: it goes on where it was. The predictions are kept. The
     rules by which small parts and holes of a mask are cleaned are chosen by the scores, and written
-    into the bundle if medseg new made it. A page shows the cases whose labels may be wrong.
+    into the bundle if medseg new made it. A page shows the cases whose labels may be wrong. The
+    networks of all folds become one bundle, which segments by the mean of their probabilities.
     [cyan]--key value[/] overrides any key of the training, for all folds.
 
     Example: [cyan]medseg crossval -b kidney[/]
@@ -66,7 +68,13 @@ def _describe(found: "CrossValidation") -> dict[str, object]:
         "part_rules": [asdict(rule) for rule in found.rules],
         "keys": found.keys,
         "kept_in_bundle": found.is_kept,
+        "ensemble": None if found.ensemble is None else _describe_ensemble(found.ensemble),
+        "ensemble_in_bundle": found.is_published,
     }
+
+
+def _describe_ensemble(ensemble: "WrittenEnsemble") -> dict[str, object]:
+    return {**asdict(ensemble), "folder": str(ensemble.folder.absolute())}
 
 
 def _print(found: "CrossValidation") -> None:
@@ -97,3 +105,11 @@ def _print(found: "CrossValidation") -> None:
         say(f"to clean masks so, pass {words}")
     table_file, page = found.folder / "metrics.csv", found.folder / "suspects.html"
     say(f"scores: {table_file}; labels to look at: {page}")
+    if found.ensemble is not None:
+        say(f"ensemble: {found.ensemble.describe()}")
+        bundle = found.ensemble.folder
+        say(
+            "the bundle has its weights now"
+            if found.is_published
+            else f"to segment with it, pass -b {bundle}"
+        )

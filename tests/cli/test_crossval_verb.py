@@ -15,6 +15,9 @@ def test_it_prints_the_scores_with_intervals_and_what_was_chosen(bundle, done):
     assert "95 % interval" in ended.stdout
     assert "largest_only: kidney: mean Dice +0.0500, better in 20 cases, worse in 0" in ended.stdout
     assert "labels to look at: runs/kidney/crossval/suspects.html" in ended.stdout
+    assert "crossval/ensemble: the mean of 5 networks, 2.0 MB in float16" in ended.stdout
+    assert "a patch takes 0.5 s here, 0.1 s with one network" in ended.stdout
+    assert "to segment with it, pass -b runs/kidney/crossval/ensemble" in ended.stdout
 
 
 def test_it_says_which_folds_are_waiting(bundle, done):
@@ -28,10 +31,14 @@ def test_as_json_a_program_has_the_same(bundle, done):
     assert told["classes"]["kidney"]["dice"]["n"] == 20
     assert told["keys"]["largest_only"] == ["kidney"]
     assert told["kept_in_bundle"] is True
+    assert told["ensemble"]["members"] == 5
+    assert told["ensemble_in_bundle"] is False
 
 
 @pytest.mark.long
-def test_a_bundle_of_ones_own_is_cross_validated(bundle, tmp_path):
+def test_a_bundle_of_ones_own_is_cross_validated_and_segments_with_its_ensemble(
+    data, bundle, tmp_path
+):
     words = ("--folds", "2", "--max_epochs", "1", "--val_interval", "1", "--device", "cpu")
     ended = run_medseg("crossval", "-b", bundle, *words)
     assert ended.exit_code == 0, ended.stderr
@@ -41,3 +48,9 @@ def test_a_bundle_of_ones_own_is_cross_validated(bundle, tmp_path):
     again = run_medseg("crossval", "-b", bundle, *words, "--json")
     assert again.exit_code == 0
     assert len(json.loads(again.stdout)["classes"]["kidney"]["dice"]) > 0
+    assert json.loads(again.stdout)["ensemble_in_bundle"] is True
+    ended = run_medseg("segment", next(data.rglob("*image*")), "-b", bundle, "-o", tmp_path / "out")
+    assert ended.exit_code == 0, ended.stderr
+    assert "the network is an ensemble of 2 networks" in ended.stderr
+    ended = run_medseg("evaluate", "-b", bundle, "--section", "validation")
+    assert "the network was trained on all cases" in ended.stderr

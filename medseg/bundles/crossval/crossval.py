@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ from medseg.bundles.crossval.pool import (
     write_table,
 )
 from medseg.bundles.crossval.suspects import Suspect, rank_suspects, write_page
+from medseg.bundles.crossval.write_ensemble import FOLDER, WrittenEnsemble, write_ensemble
 from medseg.bundles.overrides import read_overrides, read_workflow
 from medseg.bundles.own.write_bundle import TASK_FILE, change_task
+from medseg.bundles.publish import publish_run
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +42,8 @@ class CrossValidation:
         keys: the keys of the bundle that say so.
         is_kept: whether they were written into the bundle.
         suspects: all cases, those that agree least with their labels first.
+        ensemble: the networks of all folds as one bundle.
+        is_published: whether the bundle has the weights of the ensemble now.
     """
 
     folder: Path
@@ -49,6 +53,8 @@ class CrossValidation:
     keys: dict[str, Any] | None = None
     is_kept: bool = False
     suspects: Sequence[Suspect] = ()
+    ensemble: WrittenEnsemble | None = None
+    is_published: bool = False
 
 
 def crossval(
@@ -60,7 +66,8 @@ def crossval(
 ) -> CrossValidation:
     """Train and score the folds of a bundle, and put their results together.
 
-    `metrics.csv` has the scores of all cases, each by the network that has not seen it, and
+    The ensemble of all folds becomes a bundle in `ensemble`, and a bundle of one's own gets its
+    weights. `metrics.csv` has the scores of all cases, each by the network that has not seen it,
     `readers.csv` those of the model against each reader where there are several,
     `summary.json` their means with intervals and the chosen rules, `suspects.csv` and
     `suspects.html` the cases whose labels agree least.
@@ -120,7 +127,33 @@ def _put_together(bundle: Path, name: str, folder: Path, folds: Sequence[Fold]) 
         folder / "suspects.html", suspects, title=f"{name}: labels to look at", pictures=pictures
     )
     is_kept = _keep_rules(bundle, keys)
-    return CrossValidation(folder, [], summary, rules, keys, is_kept, suspects)
+    ensemble = write_ensemble(folder / FOLDER, folds, scores=_average(summary), keys=keys)
+    return CrossValidation(
+        *(folder, [], summary, rules, keys, is_kept, suspects),
+        ensemble=ensemble,
+        is_published=_publish(ensemble.folder, bundle),
+    )
+
+
+def _average(summary: Mapping[str, Any]) -> dict[str, float]:
+    """The mean Dice over the classes that have one."""
+    means = [scores["dice"]["mean"] for scores in summary.values()]
+    known = [mean for mean in means if mean is not None]
+    return {"out_of_fold_mean_dice": round(sum(known) / len(known), 6)} if known else {}
+
+
+def _publish(ensemble: Path, bundle: Path) -> bool:
+    """Give a bundle of one's own the weights of the ensemble; whether it has them."""
+    if not (bundle / TASK_FILE).is_file():
+        return False
+    try:
+        kept = publish_run(ensemble, bundle)
+    except (OSError, ValueError) as error:  # the ensemble itself is complete
+        logger.warning("%s was not given the ensemble: %s", bundle, error)
+        return False
+    if kept is not None:
+        logger.info("the earlier weights of %s are now %s", bundle, kept)
+    return True
 
 
 def _keep_rules(bundle: Path, keys: dict[str, Any]) -> bool:

@@ -63,18 +63,36 @@ def measure(
         >>> costs["L1"].multiply_adds < costs["L2"].multiply_adds
         True
     """
-    if repeats < 1:
-        raise ValueError(f"repeats must be 1 or more, got {repeats}: pass for instance 10")
-    seconds = _measure_in_turns(networks, shape, forward=forward, repeats=repeats)
+    seconds = measure_seconds(networks, shape, forward=forward, repeats=repeats)
     return {
         name: Cost(
             parameters=sum(p.numel() for p in network.parameters()),
             multiply_adds=count_multiply_adds(network, shape),
-            seconds=statistics.median(seconds[name]),
+            seconds=seconds[name],
             peak_mib=measure_peak_bytes(network, shape, forward=forward) / 2**20,
         )
         for name, network in networks.items()
     }
+
+
+def measure_seconds(
+    networks: Mapping[str, nn.Module], shape: Sequence[int], *, forward: Forward, repeats: int
+) -> dict[str, float]:
+    """The median time of a pass of each network, in seconds; see `measure`."""
+    if repeats < 1:
+        raise ValueError(f"repeats must be 1 or more, got {repeats}: pass for instance 10")
+    seconds: dict[str, list[float]] = {name: [] for name in networks}
+    with torch.inference_mode():
+        for turn in range(repeats + 1):
+            for name, network in networks.items():
+                image = torch.rand(*shape, device=_find_device(network))
+                _synchronise(image.device)
+                start = time.perf_counter()
+                forward(image, network)
+                _synchronise(image.device)
+                if turn > 0:
+                    seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times) for name, times in seconds.items()}
 
 
 def count_multiply_adds(network: nn.Module, shape: Sequence[int]) -> int:
@@ -114,23 +132,6 @@ def measure_growth(work: Callable[[], object]) -> int:
     before = measure_resident_peak(reset=True)
     work()
     return measure_resident_peak(reset=False) - before
-
-
-def _measure_in_turns(
-    networks: Mapping[str, nn.Module], shape: Sequence[int], *, forward: Forward, repeats: int
-) -> dict[str, list[float]]:
-    seconds: dict[str, list[float]] = {name: [] for name in networks}
-    with torch.inference_mode():
-        for turn in range(repeats + 1):
-            for name, network in networks.items():
-                image = torch.rand(*shape, device=_find_device(network))
-                _synchronise(image.device)
-                start = time.perf_counter()
-                forward(image, network)
-                _synchronise(image.device)
-                if turn > 0:
-                    seconds[name].append(time.perf_counter() - start)
-    return seconds
 
 
 def _measure_peak_on_gpu(network: nn.Module, shape: Sequence[int], *, forward: Forward) -> int:

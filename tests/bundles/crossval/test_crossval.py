@@ -9,6 +9,7 @@ from planning.test_plan_folder import data as data  # a fixture
 from medseg.bundles.crossval import crossval as module
 from medseg.bundles.crossval.crossval import crossval
 from medseg.bundles.crossval.pool import write_table
+from medseg.bundles.crossval.write_ensemble import WrittenEnsemble
 from medseg.bundles.own.write_bundle import write_bundle
 from medseg.planning.plan_folder import plan_folder
 
@@ -39,13 +40,19 @@ def done(monkeypatch):
         write_table(fold.scores / "part_rules.csv", rules)
         (fold.scores / "scored.json").write_text("[]")
 
+    def write_ensemble(folder, folds, *, scores, keys):
+        seen.append((len(folds), scores, keys))
+        return WrittenEnsemble(folder, len(folds), 2_000_000, 0.5, 0.1)
+
     monkeypatch.setattr(module, "run_fold", run_fold)
+    monkeypatch.setattr(module, "write_ensemble", write_ensemble)
     return seen
 
 
 def test_the_scores_of_all_folds_are_one_table_and_the_rules_are_kept(bundle, done):
     found = crossval(bundle, arguments=["--learning_rate=0.01"])
-    assert done == [(number, ["--learning_rate=0.01"]) for number in range(5)]
+    assert done[:5] == [(number, ["--learning_rate=0.01"]) for number in range(5)]
+    assert done[5:] == [(5, {"out_of_fold_mean_dice": 0.805}, found.keys)]
     assert found.folder.as_posix() == "runs/kidney/crossval"
     assert found.summary["kidney"]["dice"]["n"] == 20
     with (found.folder / "metrics.csv").open(newline="") as file:
@@ -101,3 +108,9 @@ def test_readers_of_all_folds_that_have_some_are_one_table(bundle, done, monkeyp
     with (found.folder / "readers.csv").open(newline="") as file:
         rows = [(row["case"], row["fold"], row["dice"]) for row in csv.DictReader(file)]
     assert rows == [("c0", "0", "0.5"), ("c1", "1", "0.5")]
+
+
+def test_a_bundle_that_cannot_be_given_the_ensemble_is_warned_of(bundle, done, caplog):
+    found = crossval(bundle)  # the ensemble of this test has no files
+    assert not found.is_published
+    assert f"{bundle} was not given the ensemble: " in caplog.text

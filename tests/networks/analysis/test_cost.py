@@ -76,13 +76,14 @@ def test_networks_are_timed_in_turns_and_the_first_turn_does_not_count():
         network.name = name
         return network
 
-    from medseg.networks.analysis.cost import _measure_in_turns
+    from medseg.networks.analysis.cost import measure_seconds
 
-    seconds = _measure_in_turns(
+    seconds = measure_seconds(
         {"a": named("a"), "b": named("b")}, (1, 1, 4, 4), forward=forward, repeats=2
     )
     assert order == ["a", "b"] * 3
-    assert [len(times) for times in seconds.values()] == [2, 2]
+    assert seconds.keys() == {"a", "b"}
+    assert min(seconds.values()) > 0
 
 
 def test_no_repeats_are_refused():
