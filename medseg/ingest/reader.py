@@ -23,6 +23,7 @@ from monai.data.image_reader import ImageReader
 from monai.transforms.transform import MapTransform
 
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
+from medseg.ingest.channels import stack_channels
 from medseg.ingest.checks import check_same_grid, to_labels
 from medseg.ingest.dicom.find_series import find_series
 from medseg.ingest.dicom.header.image_kind import describe_contradiction
@@ -45,7 +46,7 @@ from medseg.ingest.metadata import (
     make_metadata,
 )
 from medseg.ingest.pictures.orientation import check_same_orientation
-from medseg.ingest.volumes.file import load_file, read_file_header
+from medseg.ingest.volumes.file import load_file, load_volumes, read_file_header
 from medseg.ingest.volumes.voxels import check_image
 
 logger = logging.getLogger(__name__)
@@ -73,6 +74,8 @@ class VolumeReader(ImageReader):
         volume: which one of a volume file of several.
         affine: "sform" or "qform" where a NIfTI states both.
         units: the unit of lengths of a volume file.
+        all_volumes: a volume file of several is read as channels, unless `volume` chooses one.
+        resample_channels: lay channels onto the grid of the first, see `stack_channels`.
 
     Attributes:
         left_out: of "all", the series that are not read, by the names of their cases, with
@@ -93,6 +96,8 @@ class VolumeReader(ImageReader):
         volume: int | None = None,
         affine: str | None = None,
         units: str | None = None,
+        all_volumes: bool = False,
+        resample_channels: bool = False,
     ) -> None:
         super().__init__()
         if labels is not None and resample:
@@ -113,6 +118,8 @@ class VolumeReader(ImageReader):
             affine=affine,
             units=units,
         )
+        self.all_volumes = all_volumes and volume is None
+        self.resample_channels = resample_channels
         self.left_out: dict[str, dict[str, str]] = {}
         self._series: dict[Path, tuple[Series, list[tuple[int, int]]]] = {}
 
@@ -135,20 +142,22 @@ class VolumeReader(ImageReader):
         """Load the volumes.
 
         Returns:
-            (I, J, K), or (C, I, J, K) for several paths, and MONAI's metadata.
+            (I, J, K), or (C, I, J, K) for several volumes, and MONAI's metadata.
 
         Raises:
             IngestError: a path is refused, or several do not share a grid.
         """
         volumes, grids = zip(*(self._load(path) for path in img), strict=True)
-        for path, grid in zip(img[1:], grids[1:], strict=True):
-            check_same_grid(grids[0], grid, names=(str(img[0]), str(path)))
-        shape, affine = grids[0].shape, grids[0].affine
+        array, laid = stack_channels(
+            volumes, grids, names=[str(path) for path in img], resample=self.resample_channels
+        )
         series = [self.find_series(path) for path in img]
-        stated = describe_kind(series[0]) | {RESAMPLED: _explain_resampling(series)}
-        if len(volumes) == 1:
-            return volumes[0], make_metadata(shape, affine=affine) | stated
-        return np.stack(volumes), make_metadata(shape, affine=affine, channel_dim=0) | stated
+        why = "; ".join(filter(None, (_explain_resampling(series), laid)))
+        stated = describe_kind(series[0]) | {RESAMPLED: why}
+        channel_dim = 0 if array.ndim == 4 else float("nan")
+        return array, make_metadata(
+            grids[0].shape, affine=grids[0].affine, channel_dim=channel_dim
+        ) | stated
 
     def find_series(self, path: Path) -> Series | None:
         """Find the DICOM series that a path stands for; None for a volume file.
@@ -210,9 +219,11 @@ class VolumeReader(ImageReader):
         else:
             if self.labels is None:
                 check_image(read_file_header(path, affine=options.affine, units=options.units))
-            array, geometry = load_file(
-                path, volume=options.volume, affine=options.affine, units=options.units
-            )
+            given = {"affine": options.affine, "units": options.units}
+            if self.all_volumes:
+                array, geometry = load_volumes(path, **given)
+            else:
+                array, geometry = load_file(path, volume=options.volume, **given)
         if self.labels is None:
             return array, geometry
         return to_labels(array, self.labels, name=str(path)), geometry

@@ -8,7 +8,8 @@ import pytest
 INGEST_ORDER = (
     *("reasons", "folder", "formats", "packing", "content", "checks", "metadata", "codestreams"),
     *("dicom/files", "dicom/header", "dicom/pixels", "dicom/consistency", "dicom/rules"),
-    *("dicom/sample_checks", "dicom", "pictures", "volumes", "load", "inspect_files", "reader"),
+    *("dicom/sample_checks", "dicom", "pictures", "volumes", "channels", "load", "inspect_files"),
+    *("reader", "channel_loader"),
 )
 """Each imports those before it alone, but for what only types need."""
 

@@ -79,14 +79,42 @@ def load_file(
         >>> volume, geometry = load_file("case.nrrd")  # doctest: +SKIP
     """
     header = read_file_header(path, affine=affine, units=units)
-    for reason, finding in header.notes:
-        logger.warning("%s", explain(reason, finding))
+    _log_notes(header)
     if header.segments and volume is None:
         array = join_layers(read_volumes(header), header.segments, path=header.path)
     else:
         array = apply_scaling(read_voxels(header, volume=volume), header.scaling)
         check_finite(array, name=str(path))
     return _undo_crop(array, header), header.grid
+
+
+def load_volumes(
+    path: str | Path, *, affine: str | None = None, units: str | None = None
+) -> tuple[np.ndarray, Geometry]:
+    """Load all volumes of a file, (volumes, I, J, K); the only one of a file as (I, J, K).
+
+    Args:
+        path: as that of `load_file`; likewise `affine` and `units`.
+
+    Raises as `load_file`.
+
+    Example:
+        >>> channels, geometry = load_volumes("four_channels.nii.gz")  # doctest: +SKIP
+    """
+    header = read_file_header(path, affine=affine, units=units)
+    if header.volumes == 1 or header.segments:
+        return load_file(path, affine=affine, units=units)
+    _log_notes(header)
+    stored = read_volumes(header)
+    array = np.stack([apply_scaling(one, header.scaling) for one in np.moveaxis(stored, -1, 0)])
+    check_finite(array, name=str(path))
+    return array, header.grid
+
+
+def _log_notes(header: VolumeHeader) -> None:
+    """Log what was assumed of a file."""
+    for reason, finding in header.notes:
+        logger.warning("%s", explain(reason, finding))
 
 
 def read_file_header(

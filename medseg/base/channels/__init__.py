@@ -1,0 +1,1 @@
+"""Channels: cases of several images, such as the sequences of an MR."""
