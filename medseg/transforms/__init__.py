@@ -3,6 +3,8 @@
 from medseg.base.class_values import IGNORE
 from medseg.transforms.border_weight import BorderWeight, BorderWeightd, compute_border_weight
 from medseg.transforms.cache_key import CaseHash
+from medseg.transforms.channels.drop_channels import DropChannelsd
+from medseg.transforms.channels.scale_channels import ScaleChannelsd
 from medseg.transforms.classes import (
     LabelFromLogits,
     LabelFromLogitsd,
@@ -32,6 +34,7 @@ __all__ = [
     "BorderWeightd",
     "CaseHash",
     "CropCentresd",
+    "DropChannelsd",
     "DropIgnoredd",
     "LabelFromLogits",
     "LabelFromLogitsd",
@@ -45,6 +48,7 @@ __all__ = [
     "RandElasticGridd",
     "RegionMasksd",
     "ResampleSpacingd",
+    "ScaleChannelsd",
     "SeparateObjectsd",
     "SliceDataset",
     "StoredDataset",
