@@ -12,6 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from medseg.base.channels.case_paths import list_paths
+
 ODD_ENTRIES = "that are broken links, pipes, devices or unreadable"
 """What `LeftOut` says of the entries of `medseg.base.walk.find_odd_entries`."""
 
@@ -107,8 +109,7 @@ def name_cases(cases: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _name_of(case: Mapping[str, Any]) -> str:
     """The name of a case's image, or of the first of several, without its suffix."""
-    image = case.get("image", "")
-    path = Path(str(image[0] if isinstance(image, (list, tuple)) and image else image))
+    path = Path(next(iter(list_paths(case.get("image"))), ""))
     return path.stem if path.suffix != ".gz" else Path(path.stem).stem
 
 

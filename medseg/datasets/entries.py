@@ -9,9 +9,9 @@ import numpy as np
 from medseg.base.arguments import is_number
 from medseg.datasets.sources.dataset_json import Item
 
-_KINDS = {"case": (str, int), "patient": (str, int), "image": (str,), "label": (str,)}
+_KINDS = {"case": (str, int), "patient": (str, int), "image": (str, list), "label": (str,)}
 _KEYS = tuple(_KINDS)
-_KINDS["instances"] = _KINDS["image"]
+_KINDS["instances"] = _KINDS["label"]
 """Types that the entries of a case may have; those of one entry are the same in all cases."""
 
 
@@ -51,6 +51,8 @@ def _name_by_text(items: Sequence[Item]) -> list[Item]:
 def _to_json_type(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, (list, tuple)):
+        return [_to_json_type(one) for one in value]
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 

@@ -8,6 +8,8 @@ The format; each training case is in one fold, and `label` is absent where it is
 
 Where several readers drew a case, `readers` has the label of each, {"anna": "c.nii"}, and `label`
 is what was made of them.
+
+An image of several channels is a list of their files, with null for one that the case lacks.
 """
 
 import json
@@ -20,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from medseg.base.channels.case_paths import change_paths, list_paths
 from medseg.base.files import whole
 from medseg.datasets.sources.dataset_json import Item, read_json
 
@@ -230,7 +233,8 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ValueError(f"{source} holds a {type(datalist).__name__}: write an object")
     check(datalist)
     for item in chain(datalist["training"], datalist["testing"]):
-        item.update({key: str(source.parent / item[key]) for key in _list_files(item)})
+        for key in _list_files(item):
+            item[key] = change_paths(item[key], lambda path: str(source.parent / path))
         if _READERS in item:
             found = item[_READERS].items()
             item[_READERS] = {name: str(source.parent / file) for name, file in found}
@@ -262,7 +266,9 @@ def _check_keys(items: Iterable[Item], keys: Sequence[str]) -> None:
         if missing:
             raise ValueError(f"case {item.get('case', '?')} lacks {', '.join(missing)}: add them")
         for key in ("case", *_list_files(item)):
-            if not isinstance(item[key], str):
+            is_list = key == "image" and isinstance(item[key], list)
+            paths = [path for path in item[key] if path is not None] if is_list else [item[key]]
+            if not paths or not all(isinstance(path, str) for path in paths):
                 raise ValueError(
                     f"case {item['case']} has the {key} {item[key]!r}, which is not text: write it "
                     "in quotes"
@@ -280,7 +286,7 @@ def _check_unique(cases: Iterable[str]) -> None:
 def _check_files(items: Iterable[Item]) -> None:
     owner: dict[str, str] = {}
     for item in items:
-        files = [(key, item[key]) for key in _list_files(item)]
+        files = [(key, path) for key in _list_files(item) for path in list_paths(item[key])]
         files += [
             (f"label of reader {name}", file) for name, file in item.get(_READERS, {}).items()
         ]

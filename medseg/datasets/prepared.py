@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from medseg.base.arguments import is_number
+from medseg.base.channels.case_paths import list_paths
 from medseg.base.choices import check_choices
 from medseg.base.text import count_noun
 from medseg.datasets import fold_split
@@ -55,8 +56,9 @@ def write(
         out: the prepared folder.
         name: name of the dataset.
         items: the cases to train on, with the keys case, patient, image and label, the paths
-            relative to `out`; "instances", numbered objects, where there are any. Where each has
-            a "fold", these are kept, whatever `folds` and `seed` are, and none is held out.
+            relative to `out`; "instances", numbered objects, where there are any. An image of
+            several channels is a list, with None for one that the case lacks. Where each has a
+            "fold", these are kept, whatever `folds` and `seed` are, and none is held out.
         testing: the published test cases, likewise; their label may be unknown.
         test_share: share of the patients of `items` held out for testing, beside `testing`.
         label_values: every value that a label map may have.
@@ -181,7 +183,8 @@ def _keep_folds(
 def _check_files_of(found: Sequence[Item]) -> None:
     """Refuse cases whose files are gone."""
     listed = {
-        key: [item[key] for item in found if key in item] for key in ("image", "label", "instances")
+        key: [path for item in found for path in list_paths(item.get(key))]
+        for key in ("image", "label", "instances")
     }
     listed["label of a reader"] = [
         file for item in found for file in item.get("readers", {}).values()

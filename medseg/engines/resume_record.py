@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import ignite.distributed as idist
 
 import medseg
+from medseg.base.channels.case_paths import list_paths
 from medseg.base.pages import find_page
 from medseg.base.text import name_cases
 from medseg.engines.changeable_settings import (
@@ -238,9 +239,7 @@ def _digest_image(case: Mapping[str, Any]) -> str:
 
 
 def _list_files_of_case(case: Mapping[str, Any], key: str) -> list[Path]:
-    values = case.get(key, ())
-    values = (values,) if isinstance(values, (str, os.PathLike)) else values
-    return [file for value in values for file in _list_files(Path(value))]
+    return [file for path in list_paths(case.get(key)) for file in _list_files(Path(path))]
 
 
 def _list_files(path: Path) -> list[Path]:

@@ -1,6 +1,7 @@
 """Cache key: a short text that changes when files, or the transform that reads them, change."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -14,6 +15,7 @@ import torch
 from monai.transforms import Transform
 
 import medseg
+from medseg.base.channels.case_paths import list_paths
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _TEXT_HEADERS = (".mhd", ".nhdr")
@@ -87,7 +89,8 @@ class CaseHash:
     def __call__(self, case: Mapping[str, Any]) -> bytes:
         """The name, in ASCII, of what `load` makes of a case, whose files are those that exist."""
         values = [str(value) for value in case.values()]
-        files = [Path(value) for value in values if Path(value).exists()]
+        paths = [path for key in case for path in list_paths(case[key]) if os.path.exists(path)]
+        files = [Path(path) for path in paths]
         return compute_fingerprint(files, "\n".join([self.description, *values])).encode()
 
 

@@ -309,3 +309,22 @@ def test_labels_of_readers_are_kept_and_only_a_training_that_wants_them_gets_the
     items[1]["readers"] = {"anna": "a_anna.nii"}
     with pytest.raises(ValueError, match="again by case b as its label of reader anna"):
         fold_split.check(fold_split.build("toy", items, folds=2))
+
+
+def _with_channels(*images):
+    items = [{**item, "image": list(images)} for item in _items("a")]
+    return {**fold_split.build("toy", _items("bc"), folds=2), "testing": items}
+
+
+def test_the_files_of_channels_start_from_the_folder_of_the_list_too(tmp_path):
+    path = fold_split.write(_with_channels("x/a_t1.nii", None), tmp_path / "list.json")
+    (item,) = fold_split.select(fold_split.read(path), "test")
+    assert item["image"] == [str(tmp_path / "x" / "a_t1.nii"), None]
+
+
+def test_channels_that_are_no_files_or_shared_by_two_cases_are_refused():
+    for images in ((None, None), ("a.nii", 3), ()):
+        with pytest.raises(ValueError, match="which is not text"):
+            fold_split.check(_with_channels(*images))
+    with pytest.raises(ValueError, match=r"/data/b_0.nii is used by case b_0 and again by case a"):
+        fold_split.check(_with_channels("a.nii", "/data/b_0.nii"))

@@ -174,3 +174,14 @@ def test_voxels_that_lie_in_another_file_than_their_header_count(header, text, v
     assert compute_fingerprint([tmp_path / header], "load") == before
     holder.write_bytes(b"22")
     assert compute_fingerprint([tmp_path / header], "load") != before
+
+
+def test_a_changed_file_of_any_channel_is_read_anew(tmp_path):
+    files = [tmp_path / "a.nii", tmp_path / "b.nii"]
+    for file in files:
+        file.write_bytes(b"1")
+    case = {"image": [str(files[0]), str(files[1]), None]}
+    name = CaseHash(load())(case)
+    assert CaseHash(load())(dict(case)) == name
+    files[1].write_bytes(b"12")
+    assert CaseHash(load())(case) != name

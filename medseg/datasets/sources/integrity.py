@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from medseg.base.channels.case_paths import list_paths
 from medseg.base.pages import find_page
 from medseg.base.text import count_noun
 from medseg.datasets.sources.dataset_json import Item
@@ -19,7 +20,7 @@ from medseg.ingest.formats import is_named_dicom, is_volume_file
 from medseg.ingest.pictures.file import Picture, read_label_picture, read_picture
 from medseg.ingest.pictures.orientation import UPRIGHT, check_same_orientation
 from medseg.ingest.reasons import IngestError, Reason
-from medseg.ingest.volumes.file import load_file, read_file_header
+from medseg.ingest.volumes.file import load_file, load_volumes, read_file_header
 from medseg.ingest.volumes.voxels import check_image
 
 logger = logging.getLogger(__name__)
@@ -128,14 +129,22 @@ def join_patients_with_copies(items: Sequence[Item], digests: Mapping[str, str])
 
 
 def _check_case(root: Path, item: Mapping[str, Any], label_values: Collection[int]) -> str:
-    """The digest of a case's image, after its files have been checked against each other."""
-    image = _read(root, item, "image", label_values)
+    """The digest of a case's image, after its label was checked against its first channel."""
+    are_channels = isinstance(item["image"], list)
+    image, *others = [
+        _read(root, {**item, "image": path}, "image", label_values, reads_all=are_channels)
+        for path in list_paths(item["image"])
+    ]
     for key in _SAME_SIZE:
         if key in item:
             label = _read(root, item, key, label_values)
             _check_label(image, label, case=item["case"], key=key)
-    array = np.ascontiguousarray(image.array)
-    return hashlib.sha256(repr((array.shape, array.dtype.str)).encode() + array.data).hexdigest()
+    digest = hashlib.sha256()
+    for file in (image, *others):
+        array = np.ascontiguousarray(file.array)
+        digest.update(repr((array.shape, array.dtype.str)).encode())
+        digest.update(array.data)
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,14 +157,21 @@ class _File:
     orientation: int = UPRIGHT
 
 
-def _read(root: Path, item: Mapping[str, Any], key: str, label_values: Collection[int]) -> _File:
-    """Read a file of a case and check it as a training does."""
+def _read(
+    root: Path,
+    item: Mapping[str, Any],
+    key: str,
+    label_values: Collection[int],
+    *,
+    reads_all: bool = False,
+) -> _File:
+    """Read a file of a case, or with `reads_all` its volumes, and check it as a training does."""
     path = root / item[key]
     try:
         if is_volume_file(path):
             if key not in _SAME_SIZE:
                 check_image(read_file_header(path))
-            array, grid = load_file(path)
+            array, grid = load_volumes(path) if reads_all else load_file(path)
             if key == "label":
                 array = to_labels(array, label_values, name=str(path))
             return _File(array, grid.shape, grid)

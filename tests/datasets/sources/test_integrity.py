@@ -119,3 +119,26 @@ def test_patients_who_share_an_image_become_one_also_through_a_third(caplog):
     assert [item["patient"] for item in joined] == ["p", "p", "p", "p", "r"]
     assert [item["patient"] for item in items] == ["q", "s", "s", "p", "r"]
     assert len(caplog.records) == 2
+
+
+def test_each_channel_of_an_image_counts(folder):
+    write(folder, "other", IMAGE + np.int16(1))
+    write(folder, "both", np.stack([IMAGE, IMAGE + 1], axis=-1).astype(np.int16))
+    digests = check_cases(
+        folder,
+        [
+            {**case(str(n), "image"), "image": images}
+            for n, images in enumerate(
+                (
+                    ["image.nii.gz", "image.nii.gz"],
+                    ["image.nii.gz", "other.nii.gz"],
+                    ["image.nii.gz", None],
+                    ["both.nii.gz"],
+                )
+            )
+        ],
+        [0, 1],
+    )
+    assert len(set(digests.values())) == 4
+    with pytest.raises(ValueError, match=r"image of case a.*not one volume"):
+        check_cases(folder, [case("a", "both")], [0, 1])
