@@ -59,8 +59,8 @@ def make_view(
     magnified around what is true or predicted there, if that is small.
 
     Args:
-        image: (C, *spatial), as the network saw it; of several channels the first counts, but three
-            of a picture are red, green and blue.
+        image: (C, *spatial), as the network saw it; of several channels the first that is not
+            missing counts, but three of a picture are red, green and blue.
         true: class indices, (*spatial) with two or three axes.
         pred: likewise, of the same shape.
         affine: of the two, voxels to RAS+ in millimetres, (4, 4).
@@ -68,7 +68,9 @@ def make_view(
             for every prediction.
     """
     values = image.detach().cpu().float().numpy()
-    values = values if len(values) == 3 and values.ndim == 3 else values[:1]
+    if len(values) != 3 or values.ndim != 3:
+        first = next((place for place, channel in enumerate(values) if channel.any()), 0)
+        values = values[first : first + 1]
     own = np.asarray(getattr(image, "affine", affine), dtype=float)
     limits = _measure_limits(values)
     options: dict[str, Any] = {"limits": limits, "by_truth": by_truth}

@@ -21,6 +21,7 @@ from medseg.plausibility.measure import (
 )
 from medseg.plausibility.measure_cases import (
     choose_cases,
+    keep_first_channel,
     measure_case_image,
     measure_cases,
     merge_trained_on,
@@ -72,6 +73,7 @@ __all__ = [
     "has_appearance",
     "is_scan_in_hounsfield",
     "judge_body",
+    "keep_first_channel",
     "list_other_settings",
     "looks_like_hounsfield",
     "measure_appearance",

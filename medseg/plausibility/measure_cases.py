@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from monai.utils import convert_to_numpy
 
+from medseg.base.channels.missing import list_missing
 from medseg.geometry import Geometry
 from medseg.plausibility.appearance import has_appearance, measure_appearance
 from medseg.plausibility.measure import measure_class, measure_image
@@ -51,11 +52,12 @@ def measure_cases(
     dimensions = 3
     for case in cases:
         item = load(case)
-        image, label = item["image"], convert_to_numpy(item["label"])[0]
-        dimensions = image.ndim - 1
-        images.append(measure_case_image(image, modality=modality, whole_image=whole_images))
-        if has_appearance(image.ndim, modality):
-            seen.append(measure_appearance(convert_to_numpy(image)))
+        image, label = keep_first_channel(item["image"]), convert_to_numpy(item["label"])[0]
+        dimensions = label.ndim
+        if image is not None:
+            images.append(measure_case_image(image, modality=modality, whole_image=whole_images))
+            if has_appearance(image.ndim, modality):
+                seen.append(measure_appearance(convert_to_numpy(image)))
         voxel_ml = None
         if dimensions == 3:
             voxel_ml = float(abs(np.linalg.det(np.asarray(item["label"].affine)[:3, :3]))) / 1000
@@ -64,7 +66,7 @@ def measure_cases(
     ranges = {name: _compute_ranges(each) for name, each in found.items()} if whole_images else {}
     return TrainedOn(
         dict(about or {}),
-        len(images),
+        len(cases),
         modality,
         dimensions,
         image=_compute_ranges(images),
@@ -72,6 +74,17 @@ def measure_cases(
         appearance=_sort(seen),
         settings=dict(settings or {}),
     )
+
+
+def keep_first_channel(image: Any) -> Any:
+    """The first channel of a volume, (1, I, J, K), by which it is judged; None where it is missing.
+
+    A picture, (C, I, J), keeps its colours.
+    """
+    if image.ndim != 4:
+        return image
+    is_missing = list_missing(getattr(image, "meta", {})) and not image[:1].any()
+    return None if is_missing else image[:1]
 
 
 def choose_cases(cases: Sequence[Case]) -> Sequence[Case]:

@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 SETTINGS = (
     *("classes", "modality", "in_channels", "colour", "spatial_dims"),
     *("window_hu", "intensity_percentiles", "spacing_mm", "fit_size"),
+    *("image_channels", "channel_windows"),
 )
 """Keys of a config that decide what a network is shown, or what its channels mean."""
 

@@ -101,3 +101,11 @@ def test_by_the_truth_alone_a_view_is_the_same_for_every_prediction():
     image = torch.zeros(1, *SHAPE[:2])
     sizes = {make_view(image, picture, x, np.eye(4), by_truth=True).size for x in (picture, other)}
     assert len(sizes) == 1
+
+
+def test_of_several_channels_the_first_that_is_not_missing_is_shown():
+    image = ramp()
+    expected = make_view(image, *masks(), AFFINE).shades
+    for channels in ([image, torch.rand_like(image)], [torch.zeros_like(image), image]):
+        both = MetaTensor(torch.cat([c.as_tensor() for c in channels]), affine=image.affine)
+        np.testing.assert_array_equal(make_view(both, *masks(), AFFINE).shades, expected)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
+from medseg.base.channels.missing import MISSING
 from medseg.plausibility import (
     TrainedOn,
     choose_cases,
@@ -64,3 +65,18 @@ def test_the_parts_of_a_group_are_as_the_whole():
 @pytest.mark.parametrize(("count", "chosen"), [(0, 0), (1, 1), (200, 200), (201, 101), (401, 134)])
 def test_of_many_cases_at_most_two_hundred_are_measured(count, chosen):
     assert len(choose_cases([{}] * count)) == chosen
+
+
+def test_of_several_channels_the_first_is_measured_where_it_is_there():
+    full, lacking = cases([1, 2])
+    for one, first in ((full, 1.0), (lacking, 0.0)):
+        meta = one["image"].meta
+        one["image"] = MetaTensor(one["image"].repeat(2, 1, 1, 1), meta=meta)
+        one["image"][0] *= first
+        one["image"][1] = 7
+    lacking["image"].meta[MISSING] = "flair"
+    made = measure_cases([full, lacking], dict, modality="MR", classes={"a": [3]})
+    alone = measure_cases([next(cases([1]))], dict, modality="MR", classes={"a": [3]})
+    assert made.image.keys() == alone.image.keys()
+    assert (made.cases, len(made.appearance)) == (2, 1)
+    assert made.classes["a"]["volume_ml"] == [1.0, 2.0]

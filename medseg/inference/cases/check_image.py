@@ -16,6 +16,7 @@ from monai.utils import convert_to_numpy
 from torch import Tensor
 
 from medseg.base.arguments import check_choice, require_bool
+from medseg.base.channels.missing import list_missing
 from medseg.geometry import Geometry
 from medseg.inference.outputs.notes import FORCED, add_notes
 from medseg.inference.outputs.source import keep_case_name
@@ -38,6 +39,7 @@ from medseg.plausibility import (
     has_appearance,
     is_scan_in_hounsfield,
     judge_body,
+    keep_first_channel,
     list_other_settings,
     looks_like_hounsfield,
     measure_appearance,
@@ -95,7 +97,7 @@ class CheckImaged(MapTransform):
     Place it before values are scaled, and behind `Orientationd` where there is one.
 
     Args:
-        keys: image as read, (C, *spatial).
+        keys: image as read, (C, *spatial); of a volume of several channels the first is compared.
         modality: of the images of training: "CT" in Hounsfield units, "MR" or "picture".
         body_part: of the images of training, in DICOM's terms for BodyPartExamined, of which
             messages name the first; empty where nothing is known. "ABDOMEN" also asks for slices
@@ -173,11 +175,15 @@ class CheckImaged(MapTransform):
         return "" if self.force else "; ".join(found.refusals)
 
     def list_findings(self, image: Tensor) -> Findings:
-        """What speaks against an image, (C, *spatial)."""
+        """What speaks against an image, (C, *spatial), of whose channels the first is looked at."""
         found = Findings()
-        values = convert_to_numpy(image)
         meta = getattr(image, "meta", {})
         self._compare_header(meta, found)
+        self._judge_other_channels(image, found)
+        image = keep_first_channel(image)
+        if image is None:
+            return found
+        values = convert_to_numpy(image)
         if values.size and not found.refusals:
             self._compare_values(values, found)
         if self.modality == CT and values.ndim == 4:
@@ -189,6 +195,18 @@ class CheckImaged(MapTransform):
         if self.modality == CT and values.ndim == 4 and not found.refusals:
             self._compare_posture(values, found)
         return found
+
+    def _judge_other_channels(self, image: Tensor, found: Findings) -> None:
+        """Refuse a mask or nothing at all in the place of a channel behind the first."""
+        others = convert_to_numpy(image)[1:] if image.ndim == 4 else ()
+        lacking = list_missing(getattr(image, "meta", {}))
+        for number, channel in enumerate(others, start=2):
+            if lacking and not channel.any():
+                continue
+            if label_map := describe_label_map(channel[None]):
+                found.refusals.append(f"channel {number} is a mask, it holds only {label_map}")
+            elif why := explain_no_content(channel[None]):
+                found.refusals.append(f"channel {number} is not an image: {why}")
 
     def _compare_posture(self, values: np.ndarray, found: Findings) -> None:
         if ABDOMEN in self.body_part or CHEST in self.body_part:
@@ -210,6 +228,8 @@ class CheckImaged(MapTransform):
             )
         if why := meta.get(RESAMPLED):
             found.warnings.append(f"resampled: {why}")
+        if missing := list_missing(meta):
+            found.warnings.append(f"channel {' and '.join(missing)} is missing")
         if part and self.body_part and part not in self.body_part:
             is_far = are_far_apart(part, self.body_part)
             (found.refusals if is_far else found.warnings).append(

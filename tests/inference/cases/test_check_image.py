@@ -12,6 +12,7 @@ from monai.transforms import EnsureChannelFirstd, LoadImaged
 from plausibility.scans import make_scan
 from pydicom.uid import PositronEmissionTomographyImageStorage
 
+from medseg.base.channels.missing import MISSING
 from medseg.inference import CheckImaged
 from medseg.inference.outputs.notes import read_notes
 from medseg.ingest.reader import VolumeReader
@@ -259,3 +260,22 @@ def test_a_sop_class_that_contradicts_modality_reaches_the_outputs(tmp_path):
     [note] = read_notes(checked(make_scan(), header=header))
     assert "Positron Emission Tomography Image Storage and Modality says CT" in note
     assert note.endswith("it is treated as CT")
+
+
+def test_of_several_channels_the_first_is_compared_and_each_is_an_image():
+    scan = make_scan()
+    uptake = np.abs(scan) / 100
+    checked(np.concatenate([scan, uptake]))
+    with pytest.raises(ValueError, match="not a CT in Hounsfield units"):
+        checked(np.concatenate([uptake, scan]))
+    masked = (scan > 0).astype(float)
+    with pytest.raises(ValueError, match="channel 2 is a mask, it holds only 2 values"):
+        checked(np.concatenate([scan, masked]))
+
+
+def test_a_missing_channel_is_noted_and_not_compared():
+    scan = make_scan()
+    nothing = np.zeros_like(scan)
+    for values, name in (([scan, nothing], "pet"), ([nothing, scan], "ct")):
+        found = checked(np.concatenate(values), header={MISSING: name})
+        assert read_notes(found) == [f"channel {name} is missing"]
