@@ -96,6 +96,7 @@ class Segmenter:
             self._preprocess = self._get("preprocessing")
         self.labels = self._get("label_files").table
         self.made_by = name_version(str(config["name"]), folder)
+        self.channels = len(config.get("image_channels") or [""])
         self.modality = str(config.get("modality") or "")
 
     def __call__(self, image: Any, *, affine: ArrayLike | None = None) -> Segmentation:
@@ -104,7 +105,8 @@ class Segmenter:
         Args:
             image: a path, of a NIfTI or other volume file, a DICOM folder or file; an image of
                 nibabel or SimpleITK; or an array (I, J, K) with its affine. Of CT it holds
-                Hounsfield units.
+                Hounsfield units. Of a bundle for several channels it is a list of the paths of
+                all, in the order of its `image_channels`, or the path of a file with all.
             affine: of an array, from voxel indices to RAS+ millimetres.
 
         Raises:
@@ -124,18 +126,25 @@ class Segmenter:
         from medseg.report import Segmentation, measure_structures
 
         stated = None
-        if isinstance(image, (str, os.PathLike)):
+        if isinstance(image, (str, os.PathLike, list, tuple)):
+            paths = self._list_paths(image)
             if affine is not None:
                 raise ValueError(
                     f"affine is given beside the file {image}, which states its own: leave it out, "
                     "or pass the array instead of the file"
                 )
-            path = str(image)
-            values, geometry, stated = read_image(self._reader, path)
+            path = paths[0]
+            values, geometry, stated = read_image(self._reader, paths)
         else:
+            if self.channels > 1:
+                raise TypeError(
+                    f"{self.made_by} is for images of {self.channels} channels: give the path of "
+                    "each in a list, or of a file with all"
+                )
             values, geometry = take_image(image, affine)
             path = NAME
         self._memory.hold(values, geometry, stated)
+        first = values[0] if values.ndim == 4 else values
         try:
             case = self._preprocess({"case": Path(path).name, "image": path})
             output = self._predict(case)
@@ -157,15 +166,25 @@ class Segmenter:
                 mask,
                 geometry,
                 self.labels,
-                image=values,
+                image=first,
                 confidence=read_expected_dice(output["image"]),
             )
             if self.measures
             else [],
             notes=tuple(read_notes(output["image"])),
             made_by=self.made_by,
-            unit=find_unit(output["image"], values, modality=self.modality),
+            unit=find_unit(output["image"], first, modality=self.modality),
         )
+
+    def _list_paths(self, image: Any) -> list[str]:
+        """The paths of an image, of which a bundle for one channel takes one."""
+        several = image if isinstance(image, (list, tuple)) else [image]
+        if len(several) not in (1, self.channels) or not all(several):
+            raise ValueError(
+                f"{len(several)} paths are given, and {self.made_by} is for images of "
+                f"{self.channels} channel{'s' * (self.channels > 1)}: give one for each"
+            )
+        return [str(path) for path in several]
 
     def describe_source(self, folder: str | os.PathLike[str]) -> SourceImages:
         """The images of a folder that a call segments, for DICOM objects that are made of them.

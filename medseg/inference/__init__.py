@@ -4,6 +4,7 @@ from medseg.inference.cases.check_image import CheckImaged
 from medseg.inference.cases.check_result import CheckResultd
 from medseg.inference.cases.existing import check_existing
 from medseg.inference.cases.find_cases import find_cases
+from medseg.inference.cases.find_channels import find_channel_cases
 from medseg.inference.cases.find_pictures import find_pictures
 from medseg.inference.cases.find_slices import find_slices, holds_pictures
 from medseg.inference.cases.run import CasesFailedError, plan_cases, run_cases
@@ -46,6 +47,7 @@ __all__ = [
     "check_windows",
     "draw_missing_previews",
     "find_cases",
+    "find_channel_cases",
     "find_pictures",
     "find_slices",
     "holds_pictures",

@@ -5,8 +5,10 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from medseg.base.arguments import check_choice
+from medseg.base.channels.case_paths import list_paths
 from medseg.base.files import check_folder, describe_non_file, find_longest_name
 from medseg.base.lock import hold_within
 from medseg.base.text import count_noun, shorten_list
@@ -15,7 +17,8 @@ logger = logging.getLogger(__name__)
 
 EXISTING = ("refuse", "skip", "overwrite")
 
-Case = dict[str, str]
+Case = dict[str, Any]
+"""A case: its name, and the path of its image, or of each channel, None for a missing one."""
 
 
 def check_existing(existing: str) -> None:
@@ -186,7 +189,7 @@ def _check_places(outputs: dict[str, list[str]], output_dir: Path) -> None:
 
 
 def _check_images(cases: Sequence[Case], output_dir: Path, *, there: dict[str, list[str]]) -> None:
-    images = {os.path.realpath(case["image"]) for case in cases}
+    images = {os.path.realpath(path) for case in cases for path in list_paths(case["image"])}
     for name, files in there.items():
         for file in files:
             if os.path.realpath(output_dir / file) in images:

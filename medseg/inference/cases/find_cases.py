@@ -79,9 +79,20 @@ def find_cases(
             name, two channels of one case, an unknown `existing`, an `output_dir` that is `path`,
             or outputs that are in the way, see `select_cases`.
     """
+    asked = require_bool(probabilities, "save_probabilities")
+    source, target = open_input(path, output_dir, existing=existing)
+    cases = [{"case": get_case_name(p), "image": str(p)} for p in _find_images(source, target)]
+    if isinstance(reader, VolumeReader) and reader.takes_all_series:
+        cases = list_series_cases(cases, reader, check=check)
+    return select_undone(cases, source, target, existing=existing, asked=asked)
+
+
+def open_input(
+    path: str | os.PathLike, output_dir: str | os.PathLike | None, *, existing: str | None
+) -> tuple[Path, Path | None]:
+    """The paths of an input and of the outputs, checked, see `find_cases`."""
     if existing is not None:
         check_existing(existing)
-    asked = require_bool(probabilities, "save_probabilities")
     source = Path(require_path(path, "input"))
     if not os.path.exists(source):
         raise FileNotFoundError(
@@ -91,9 +102,21 @@ def find_cases(
     target = None if output_dir is None else Path(output_dir)
     if target is not None:
         check_apart(target, source)
-    cases = [{"case": get_case_name(p), "image": str(p)} for p in _find_images(source, target)]
-    if isinstance(reader, VolumeReader) and reader.takes_all_series:
-        cases = list_series_cases(cases, reader, check=check)
+    return source, target
+
+
+def select_undone(
+    cases: list[Case], source: Path, target: Path | None, *, existing: str | None, asked: bool
+) -> list[Case]:
+    """The cases that are still to do, with names that differ, see `find_cases`.
+
+    Args:
+        cases: of the input `source`.
+        source: the input.
+        target: folder of the outputs; None where nothing is written.
+        existing: see `select_cases`.
+        asked: whether probabilities are written too.
+    """
     check_names(cases, source)
     if target is None:
         return cases
@@ -108,14 +131,9 @@ def find_cases(
     )
 
 
-def _find_images(source: Path, target: Path | None) -> list[Path]:
-    """The paths of the cases, see `find_cases`, without the folder of the outputs."""
-    if not os.path.isdir(source):
-        if is_picture_file(source):
-            raise ValueError(f"{source.absolute()} is a picture: {_NEEDED}")
-        return [source]
+def list_entries(source: Path, target: Path | None, left: LeftOut) -> list[Path]:
+    """What a folder holds, without hidden files, folders of masks and that of the outputs."""
     entries = sorted(path for path in source.iterdir() if not is_macos_copy(path))
-    left = LeftOut()
     hidden = [p for p in entries if p.name.startswith(".")]
     left.add("with a hidden name", (p.name for p in hidden if is_volume_file(p)))
     entries = [p for p in entries if p not in hidden]
@@ -124,7 +142,17 @@ def _find_images(source: Path, target: Path | None) -> list[Path]:
         entries = [p for p in entries if os.path.realpath(p) != own]
     made = [p for p in entries if is_of_masks(p)]
     left.add("of masks or of a training", (p.name for p in made), noun="folder")
-    entries = [p for p in entries if p not in made]
+    return [p for p in entries if p not in made]
+
+
+def _find_images(source: Path, target: Path | None) -> list[Path]:
+    """The paths of the cases, see `find_cases`, without the folder of the outputs."""
+    if not os.path.isdir(source):
+        if is_picture_file(source):
+            raise ValueError(f"{source.absolute()} is a picture: {_NEEDED}")
+        return [source]
+    left = LeftOut()
+    entries = list_entries(source, target, left)
     folders = [p for p in entries if os.path.isdir(p)]
     volumes = select_volume_files(p for p in entries if p not in folders)  # a dangling link too
     parts = {part for volume in volumes for part in list_files_of(volume)}
@@ -141,7 +169,8 @@ def _find_images(source: Path, target: Path | None) -> list[Path]:
     if not volumes and not folders:
         pictures = [p for p in others if is_picture_file(p)]
         what = f", {pictures[0].name} is a picture" if pictures else ""
-        what = f", {made[0].name} is a folder of masks or of a training" if made else what
+        made = [p.name for p in sorted(source.iterdir()) if is_of_masks(p)]
+        what = f", {made[0]} is a folder of masks or of a training" if made else what
         raise ValueError(f"{source.absolute()} holds no case{what}: {_NEEDED}")
     left.add("in an unsupported format", (p.name for p in others))
     left.warn(logger, source, used=len(volumes) + len(folders))

@@ -39,12 +39,16 @@ class MemoryReader(ImageReader):
         """Take the array that is given next, and let an earlier one go.
 
         Args:
-            array: (I, J, K).
+            array: (I, J, K), or (C, I, J, K) with channels.
             geometry: its grid.
             stated: what a DICOM header says of it, by the keys of `medseg.ingest.metadata`.
         """
         known = stated or dict.fromkeys(STATED, "")
-        self._held = array, make_metadata(geometry.shape, affine=geometry.affine) | known
+        channel_dim = 0 if array.ndim == 4 else float("nan")
+        self._held = (
+            array,
+            make_metadata(geometry.shape, affine=geometry.affine, channel_dim=channel_dim) | known,
+        )
 
     def let_go(self) -> None:
         """Hold nothing any more, so that the array does not stay in memory."""
@@ -69,8 +73,12 @@ class MemoryReader(ImageReader):
         return self._held
 
 
-def read_image(reader: ImageReader, path: str) -> tuple[NDArray, Geometry, dict[str, str]]:
-    """Read a volume of one channel with a reader: its values, its grid, and what its header says.
+def read_image(
+    reader: ImageReader, path: str | Sequence[str]
+) -> tuple[NDArray, Geometry, dict[str, str]]:
+    """Read a volume with a reader: its values, its grid, and what its header says.
+
+    Several paths, or several volumes of a file, are channels, where the reader reads them.
 
     Raises:
         IngestError: see `medseg.ingest.reader.VolumeReader`.

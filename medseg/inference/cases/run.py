@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from medseg.base.channels.case_paths import list_paths
 from medseg.base.console_streams import is_on_terminal, log_from
 from medseg.base.errors import (
     find_root_cause,
@@ -210,9 +211,9 @@ def _run_case(
 
 
 def _find_place(case: Mapping[str, Any]) -> dict[str, str]:
-    """Where the image of a case is read from, as a fact; none where it is not a path."""
-    image = case.get("image")
-    return {"image": os.path.abspath(image)} if isinstance(image, str) else {}
+    """Where the image of a case, or its first channel, is read from, as a fact; none without."""
+    paths = list_paths(case.get("image"))
+    return {"image": os.path.abspath(paths[0])} if paths else {}
 
 
 def _find_found(output: Any) -> tuple[list[str], dict[str, Any]]:

@@ -3,7 +3,7 @@
 import copy
 import logging
 import os
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ def draw_missing_previews(
     source: str | os.PathLike,
     *,
     existing: str,
+    find: Callable[..., Sequence[Mapping[str, Any]]] | None = None,
 ) -> int:
     """Draw the preview of each case that has a label map and none, as an interrupted run leaves it.
 
@@ -42,6 +43,7 @@ def draw_missing_previews(
         preprocessing: reads the image of a case, as for the network.
         source: the input of the run, see `medseg.inference.find_cases`.
         existing: what existing outputs mean; nothing is drawn but for "skip".
+        find: finds the cases of the input; None for pictures or volumes of one channel.
 
     Returns:
         The number of previews that were drawn.
@@ -58,7 +60,9 @@ def draw_missing_previews(
     writer = copy.copy(writer)
     writer.first = None
     writer.made_by = f"{writer.made_by}, drawn again from the label map".removeprefix(", ")
-    find = find_pictures if holds_pictures(source, output_dir=writer.output_dir) else find_cases
+    if find is None:
+        are_pictures = holds_pictures(source, output_dir=writer.output_dir)
+        find = find_pictures if are_pictures else find_cases
     drawn = 0
     for case in find(source, output_dir=writer.output_dir, existing=None):
         label = _find_label(writer.output_dir, case["case"])
