@@ -51,6 +51,9 @@ USE_WEIGHTS = ("evaluate", "segment", "prune", "export")
 OF_LIDC = {"annotations", *(field.name for field in fields(lidc.Settings))}
 """Options of `medseg prepare lung_nodule`."""
 
+OF_CHANNELS = {"resample_channels", "allow_missing_channel"}
+"""Keys of bundles for several channels, of which none comes with medseg."""
+
 on_every_page = pytest.mark.parametrize(
     "page", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY))
 )
@@ -85,7 +88,7 @@ def test_every_medseg_verb_exists(page):
 
 @on_every_page
 def test_every_override_is_a_key_of_its_bundle_or_an_option(page):
-    allowed = {*options(), *OF_LIDC, *PASSED_ON, *OF_OTHER_TOOLS, *MISSPELT}
+    allowed = {*options(), *OF_LIDC, *OF_CHANNELS, *PASSED_ON, *OF_OTHER_TOOLS, *MISSPELT}
     parts = page.relative_to(REPOSITORY).parts
     bundle = parts[1] if parts[0] == "bundles" and parts[2:3] == ("docs",) else "liver"
     configs = [read_config(workflow, bundle) for workflow in CONFIG_NAMES]

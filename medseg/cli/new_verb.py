@@ -60,6 +60,28 @@ def new(
             "them drew) or staple."
         ),
     ] = None,
+    channels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Channels of the images to use, in this order, such as flair,t1; also the names "
+            "of those of a 4D file.",
+        ),
+    ] = None,
+    allow_missing_channel: Annotated[
+        bool,
+        typer.Option(
+            "--allow-missing-channel",
+            help="Accept cases without some of the channels, and train for that.",
+        ),
+    ] = False,
+    resample_channels: Annotated[
+        bool,
+        typer.Option(
+            "--resample-channels",
+            help="Resample channels on another grid onto that of the first.",
+        ),
+    ] = False,
     preset: Annotated[
         str, typer.Option(help="small (CPU, minutes), medium (GPU, hours) or large (GPU, days).")
     ] = "small",
@@ -101,6 +123,7 @@ def new(
     with one_line_errors(also=say_error_as_json(json)):
         from medseg.base.arguments import check_choice
         from medseg.bundles.own.make_bundle import make_bundle
+        from medseg.datasets.own.channels import ChannelRules
         from medseg.datasets.own.class_names import parse_classes
         from medseg.datasets.own.readers.combine import METHODS
         from medseg.inference.tiles.memory_plan import parse_bytes
@@ -123,6 +146,11 @@ def new(
                 classes=given,
                 patients=patients,
                 readers=readers,
+                channels=ChannelRules(
+                    tuple(filter(None, map(str.strip, (channels or "").split(",")))),
+                    allow_missing=allow_missing_channel,
+                    resample=resample_channels,
+                ),
                 preset=preset,  # type: ignore[arg-type]  # checked above
             )
             datalist = planned.write_datalist(seed=seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from medseg.datasets.own.read_label import read_label, to_values
 from medseg.geometry import Geometry
 from medseg.inference.preview.thumbnail import draw_picture_thumbnail, draw_thumbnail
 from medseg.ingest import IngestError, load
+from medseg.ingest.channels import load_channels
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.pictures.file import read_picture
 from medseg.ingest.reasons import Reason
@@ -36,6 +37,21 @@ _DRAWN = (1, 99)  # percentiles of an image that are black and white in its thum
 
 
 @dataclass(frozen=True, eq=False)
+class ChannelFacts:
+    """What a plan needs to know of the values of one channel.
+
+    Attributes:
+        foreground: values of the image within labels, a sample; of a picture of all its colours.
+        is_ct: whether the values are those of a CT with air around the body.
+        name: of the channel; "" for a single one.
+    """
+
+    foreground: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    is_ct: bool = False
+    name: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class CaseFacts:
     """What a plan needs to know of one case.
 
@@ -43,10 +59,9 @@ class CaseFacts:
         case: its name.
         shape: voxels to the right, to the front and to the head; rows and columns of a picture.
         spacing_mm: of the voxels along the same axes; 1 for pictures.
-        channels: of the image: 1, or 3 of a picture in colour.
+        colours: 3 of a picture in colour, else 1.
         counts: label value -> voxels, background included.
-        is_ct: whether the values are those of a CT with air around the body.
-        foreground: values of the image within labels, a sample.
+        channels: the values of each; None for one that the case lacks.
         places: label value -> share of the label in each cell of a coarse grid over the image.
         thumbnail: a small picture with the labels, as JPEG.
     """
@@ -54,52 +69,62 @@ class CaseFacts:
     case: str
     shape: tuple[int, ...]
     spacing_mm: tuple[float, ...]
-    channels: int
+    colours: int
     counts: Mapping[int, int]
-    is_ct: bool = False
-    foreground: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    channels: tuple[ChannelFacts | None, ...] = (ChannelFacts(),)
     places: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
     thumbnail: bytes = b""
 
 
-def measure_case(pair: Pair) -> CaseFacts:
+def measure_case(pair: Pair, *, resample_channels: bool = False) -> CaseFacts:
     """Read the image and the label of a case, and measure what a plan needs.
 
     Args:
-        pair: with one image and a label.
+        pair: with a label, and one image or the files of its channels.
+        resample_channels: lay channels onto the grid of the first, see `stack_channels`.
 
     Raises:
         ValueError: what is wrong with the case, in one line that names it: a file that cannot be
-            read rightly, a label on another grid, or with values that are no whole numbers of 0 to
-            255.
+            read rightly, a label or channel on another grid, pictures as channels, or a label with
+            values that are no whole numbers of 0 to 255.
     """
-    if pair.label is None or len(pair.images) != 1:
-        raise ValueError(f"case {pair.case} has {len(pair.images)} images and no label")
+    files = [file for file in pair.images if file is not None]
+    if pair.label is None or not files:
+        raise ValueError(f"case {pair.case} has {len(files)} images and no label")
     try:
-        if is_volume_file(pair.images[0]):
-            return _measure_volume(pair.case, pair.images[0], pair.label)
-        return _measure_picture(pair.case, pair.images[0], pair.label)
+        if is_volume_file(files[0]):
+            return _measure_volume(pair, files, pair.label, resample=resample_channels)
+        if len(pair.images) > 1:
+            raise ValueError(
+                f"case {pair.case} has {len(files)} pictures, and channels are read of volumes "
+                "alone: join them to one picture in colour, or name one with --images"
+            )
+        return _measure_picture(pair.case, files[0], pair.label)
     except IngestError as error:
         raise ValueError(f"case {pair.case}: {error}") from error
 
 
-def _measure_volume(case: str, image_path: Path, label_path: Path) -> CaseFacts:
-    (image, grid), (label, label_grid) = load(image_path), load(label_path)
+def _measure_volume(
+    pair: Pair, files: Sequence[Path], label_path: Path, *, resample: bool
+) -> CaseFacts:
+    case = pair.case
+    images, grid = _load_images(pair, files, resample=resample)
+    label, label_grid = load(label_path)
     if difference := grid.describe_difference(label_grid):
         raise ValueError(f"case {case}: image and label lie on different grids: {difference}")
+    channels = _measure_channels(pair, images, label > 0)
     turn = nio.io_orientation(grid.affine)
     label = nio.apply_orientation(to_values(label, case), turn)
-    image = nio.apply_orientation(image, turn)
+    image = nio.apply_orientation(images[0], turn)
     turned = Geometry(label.shape, grid.affine @ nio.inv_ornt_aff(turn, grid.shape))
     black, white = np.percentile(image, _DRAWN)
     return CaseFacts(
         case=case,
         shape=label.shape,
         spacing_mm=turned.spacing_mm,
-        channels=1,
+        colours=1,
         counts=_count(label),
-        is_ct=is_scan_in_hounsfield(image[None]),
-        foreground=_sample(image[label > 0]),
+        channels=channels,
         places=_find_places(label),
         thumbnail=draw_thumbnail(
             *(image, label, turned),
@@ -108,6 +133,30 @@ def _measure_volume(case: str, image_path: Path, label_path: Path) -> CaseFacts:
             shows_most_labels=True,
         ),
     )
+
+
+def _load_images(pair: Pair, files: Sequence[Path], *, resample: bool) -> tuple[NDArray, Geometry]:
+    """The channels that are there, (C, I, J, K); a file of several is none of a single channel."""
+    if len(pair.channels) == 1:
+        image, grid = load(files[0])
+        return image[None], grid
+    images, grid, _ = load_channels(files, resample=resample)
+    return images, grid
+
+
+def _measure_channels(
+    pair: Pair, images: NDArray, mask: NDArray[np.bool_]
+) -> tuple[ChannelFacts | None, ...]:
+    """The facts of each channel, of which the images are those that are there."""
+    there = iter(images)
+    found: list[ChannelFacts | None] = []
+    for place, name in enumerate(pair.channels):
+        if len(pair.images) > 1 and pair.images[place] is None:
+            found.append(None)
+            continue
+        image = next(there)
+        found.append(ChannelFacts(_sample(image[mask]), is_scan_in_hounsfield(image[None]), name))
+    return tuple(found)
 
 
 def _measure_picture(case: str, image_path: Path, label_path: Path) -> CaseFacts:
@@ -126,9 +175,9 @@ def _measure_picture(case: str, image_path: Path, label_path: Path) -> CaseFacts
         case=case,
         shape=label.shape,
         spacing_mm=(1.0, 1.0),
-        channels=len(image),
+        colours=len(image),
         counts=_count(label),
-        foreground=_sample(image[:, label > 0]),
+        channels=(ChannelFacts(_sample(image[:, label > 0])),),
         places=_find_places(label),
         thumbnail=draw_picture_thumbnail(
             image if len(image) == 3 else image[0], label, pixels=PICTURE_PIXELS

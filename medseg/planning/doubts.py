@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.planning.case_facts import CaseFacts
+from medseg.planning.case_facts import CaseFacts, ChannelFacts
 
 FEWEST = 8
 """Of fewer cases none is told from the others."""
@@ -96,19 +96,25 @@ def _find_odd_labels(facts: Sequence[CaseFacts]) -> Iterator[Doubt]:
 
 
 def _find_odd_values(facts: Sequence[CaseFacts]) -> Iterator[Doubt]:
-    """Values far from those of the others; many such cases are a second kind and not odd."""
-    those = [one for one in facts if len(one.foreground)]
-    if len(those) < FEWEST:
-        return
-    middles = np.array([np.median(one.foreground) for one in those], float)
+    """Values of a channel far from those of the others; many such cases are a second kind."""
+    for place in range(len(facts[0].channels)):
+        having = [(one.case, one.channels[place]) for one in facts]
+        those = [(case, c) for case, c in having if c is not None and len(c.foreground)]
+        if len(those) >= FEWEST:
+            yield from _find_odd_channels(those)
+
+
+def _find_odd_channels(those: Sequence[tuple[str, ChannelFacts]]) -> Iterator[Doubt]:
+    middles = np.array([np.median(channel.foreground) for _, channel in those], float)
     middle = float(np.median(middles))
     away = np.abs(middles - middle)
     far = away > max(OUTLIER * _SD * float(np.median(away)), 1e-9)
     if far.sum() > MOST_ODD * len(those):
         return
     for number in np.flatnonzero(far).tolist():
+        case, channel = those[number]
         said = f"median value within labels {middles[number]:.4g}, of the others {middle:.4g}"
-        yield Doubt(those[number].case, said)
+        yield Doubt(case, f"{channel.name}: {said}" if channel.name else said)
 
 
 def _find_mirrored(facts: Sequence[CaseFacts]) -> Iterator[Doubt]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medseg.planning.case_facts import PERCENTILES, CaseFacts
+from medseg.planning.case_facts import PERCENTILES, CaseFacts, ChannelFacts
 
 MOST_VALUES = {2: 40, 3: 130}
 """By dimensions; of more values none is taken for a label. TotalSegmentator has 117 classes in
@@ -19,14 +19,34 @@ is told from that label by its side alone."""
 
 
 @dataclass(frozen=True)
+class ChannelValues:
+    """The values of one channel within labels, in all cases that have it.
+
+    Attributes:
+        name: of the channel; "" for a single one.
+        is_ct: whether most of the images are CT.
+        percentiles: 0.5, 50 and 99.5.
+        mean: of the values.
+        sd: their standard deviation.
+        cases: how many have the channel.
+    """
+
+    name: str
+    is_ct: bool
+    percentiles: tuple[float, float, float]
+    mean: float
+    sd: float
+    cases: int
+
+
+@dataclass(frozen=True)
 class Fingerprint:
     """What the cases of a dataset have in common.
 
     Attributes:
         cases: how many.
         dimensions: 3 for volumes, 2 for pictures.
-        channels: of each image.
-        is_ct: whether most of the images are CT.
+        colours: 3 of pictures in colour, else 1.
         shape: median voxels to the right, to the front and to the head; rows and columns.
         smallest_shape: smallest along each axis.
         spacing_mm: median of the voxels along the same axes.
@@ -37,15 +57,13 @@ class Fingerprint:
         present: label value -> in how many cases it is.
         smallest_mm: label value -> the edge of a cube of its median volume, in mm; in pixels for
             pictures.
-        foreground: percentiles 0.5, 50 and 99.5 of the image within labels.
-        foreground_mean: likewise the mean, and the standard deviation.
+        channels: the values of each.
         one_sided_axes: axes along which a label is told from another by its side.
     """
 
     cases: int
     dimensions: int
-    channels: int
-    is_ct: bool
+    colours: int
     shape: tuple[int, ...]
     smallest_shape: tuple[int, ...]
     spacing_mm: tuple[float, ...]
@@ -55,9 +73,7 @@ class Fingerprint:
     shares: dict[int, float]
     present: dict[int, int]
     smallest_mm: dict[int, float]
-    foreground: tuple[float, float, float]
-    foreground_mean: float
-    foreground_sd: float
+    channels: tuple[ChannelValues, ...]
     one_sided_axes: tuple[int, ...]
 
 
@@ -70,7 +86,7 @@ def make_fingerprint(facts: Sequence[CaseFacts]) -> Fingerprint:
     """
     if not facts:
         raise ValueError("no case can be used: mend the faults above")
-    dimensions, channels = _find_kind(facts)
+    dimensions, colours = _find_kind(facts)
     values = sorted({value for one in facts for value in one.counts} | {0})
     if values == [0]:
         raise ValueError("no label map holds anything but background: check the labels")
@@ -85,15 +101,12 @@ def make_fingerprint(facts: Sequence[CaseFacts]) -> Fingerprint:
     median = np.median(spacing, axis=0)
     coarse = int(median.argmax())
     tenth = round(float(np.percentile(spacing[:, coarse], 10)), 4)
-    pooled = np.concatenate([one.foreground for one in facts])
-    low, middle, high = (float(v) for v in np.percentile(pooled, PERCENTILES))
     foreground = {value: _collect(facts, value) for value in values if value}
     total = sum(sum(counts) for counts in foreground.values())
     return Fingerprint(
         cases=len(facts),
         dimensions=dimensions,
-        channels=channels,
-        is_ct=sum(one.is_ct for one in facts) * 2 > len(facts),
+        colours=colours,
         shape=tuple(int(n) for n in np.median(shape, axis=0).round()),
         smallest_shape=tuple(int(n) for n in shape.min(axis=0)),
         spacing_mm=tuple(round(float(v), 4) for v in median),
@@ -106,24 +119,43 @@ def make_fingerprint(facts: Sequence[CaseFacts]) -> Fingerprint:
             value: float(np.median(counts) * np.prod(median)) ** (1 / dimensions)
             for value, counts in foreground.items()
         },
-        foreground=(low, middle, high),
-        foreground_mean=float(pooled.mean()),
-        foreground_sd=float(pooled.std()),
+        channels=tuple(
+            _pool([one for one in each if one is not None])
+            for each in zip(*(one.channels for one in facts), strict=True)
+        ),
         one_sided_axes=tuple(a for a in range(dimensions) if _is_one_sided(facts, values, a)),
     )
 
 
 def _find_kind(facts: Sequence[CaseFacts]) -> tuple[int, int]:
-    """Dimensions and channels, which all cases share."""
+    """Dimensions and colours, which all cases share."""
     first: dict[tuple[int, int], str] = {}
     for one in facts:
-        first.setdefault((len(one.shape), one.channels), one.case)
+        first.setdefault((len(one.shape), one.colours), one.case)
     if len(first) > 1:
         described = ", ".join(
             f"{case} has {d} axes, {c} channels" for (d, c), case in first.items()
         )
         raise ValueError(f"the cases are of different kinds: {described}: give those of one kind")
     return next(iter(first))
+
+
+def _pool(channels: Sequence[ChannelFacts]) -> ChannelValues:
+    """The values of a channel in the cases that have it."""
+    pooled = np.concatenate([one.foreground for one in channels])
+    if not pooled.size:
+        raise ValueError(
+            f"channel {channels[0].name} is in no case that has a label: leave it out by --channels"
+        )
+    low, middle, high = (float(v) for v in np.percentile(pooled, PERCENTILES))
+    return ChannelValues(
+        name=channels[0].name,
+        is_ct=sum(one.is_ct for one in channels) * 2 > len(channels),
+        percentiles=(low, middle, high),
+        mean=float(pooled.mean()),
+        sd=float(pooled.std()),
+        cases=len(channels),
+    )
 
 
 def _collect(facts: Sequence[CaseFacts], value: int) -> list[int]:

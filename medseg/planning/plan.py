@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from medseg.base.text import count_noun
-from medseg.planning.fingerprint import Fingerprint
+from medseg.planning.fingerprint import ChannelValues, Fingerprint
 
 Preset = Literal["small", "medium", "large"]
 
@@ -65,6 +65,7 @@ STEP_SHARE = 0.8
 """Of the time of a training; the rest is for reading, augmentation and validation."""
 
 FLIP_PROB = 0.5
+CHANNEL_DROPOUT = 0.2
 
 AXES = {
     2: ("top to bottom", "left to right"),
@@ -222,23 +223,50 @@ def _choose_levels(
 
 
 def _choose_layers(found: Fingerprint) -> list[Choice]:
-    kind = "ct" if found.is_ct else "mr"
     if found.dimensions == 2:
-        layers = ["picture", "2d", "patches", *(["colour"] if found.channels == 3 else [])]
-        why = f"the images are pictures with {found.channels} channel{'s' * (found.channels > 1)}"
-    else:
-        layers = [kind, "3d", "volume", *(["resample"] if found.spacing_varies else []), "patches"]
-        varies = ", whose voxels differ in size" if found.spacing_varies else ""
-        why = f"the images are volumes{varies}"
-    return [Choice("_layers_", layers, why)]
+        layers = ["picture", "2d", "patches", *(["colour"] if found.colours == 3 else [])]
+        why = f"the images are pictures with {count_noun(found.colours, 'channel')}"
+        return [Choice("_layers_", layers, why)]
+    kind = ["3d", "volume", "channels"]
+    if len(found.channels) == 1:
+        kind = ["ct" if found.channels[0].is_ct else "mr", "3d", "volume"]
+    layers = [*kind, *(["resample"] if found.spacing_varies else []), "patches"]
+    varies = ", whose voxels differ in size" if found.spacing_varies else ""
+    several = f" with {len(found.channels)} channels" if len(found.channels) > 1 else ""
+    return [Choice("_layers_", layers, f"the images are volumes{several}{varies}")]
 
 
 def _choose_values(found: Fingerprint) -> list[Choice]:
-    if not found.is_ct:
-        return []
-    low, _, high = found.foreground
+    windows = [_choose_window(one) for one in found.channels]
     why = "from the 0.5th to the 99.5th percentile of the values within labels"
-    return [Choice("window_hu", [round(low), max(round(high), round(low) + 1)], why)]
+    if len(windows) == 1:
+        return [Choice("window_hu", windows[0], why)] if windows[0] else []
+    names = [one.name for one in found.channels]
+    order = "the files of a case, in this order, as their names or the numbers of nnU-Net tell"
+    modality = "CT" if found.channels[0].is_ct else "MR"
+    return [
+        Choice("image_channels", names, order),
+        Choice("in_channels", len(names), "one for each of them"),
+        Choice("modality", modality, f"of {names[0]}, which checks and previews look at"),
+        Choice(
+            "channel_windows",
+            windows,
+            _explain_windows(found, why),
+        ),
+    ]
+
+
+def _explain_windows(found: Fingerprint, why: str) -> str:
+    scaled = [one.name for one in found.channels if not one.is_ct]
+    ct = [one.name for one in found.channels if one.is_ct]
+    said = [f"{' and '.join(scaled)} to mean 0 and standard deviation 1"] * bool(scaled)
+    return "; ".join([*said, *[f"{' and '.join(ct)} in HU, {why}"] * bool(ct)])
+
+
+def _choose_window(values: ChannelValues) -> list[int] | None:
+    """The window of a CT in HU; None for other images."""
+    low, _, high = values.percentiles
+    return [round(low), max(round(high), round(low) + 1)] if values.is_ct else None
 
 
 def _explain_spacing(found: Fingerprint, spacing: Sequence[float]) -> Choice:

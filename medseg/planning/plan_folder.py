@@ -11,6 +11,7 @@ from typing import Any
 
 from medseg.base.text import count_noun
 from medseg.datasets import fold_split, prepared
+from medseg.datasets.own.channels import ChannelRules, align_channels
 from medseg.datasets.own.class_names import choose_classes, find_ignored
 from medseg.datasets.own.find_cases import find_cases
 from medseg.datasets.own.pair_files import Pair
@@ -21,6 +22,7 @@ from medseg.planning.describe_split import describe_split
 from medseg.planning.doubts import Doubt, find_doubts
 from medseg.planning.fingerprint import Fingerprint, make_fingerprint
 from medseg.planning.plan import (
+    CHANNEL_DROPOUT,
     FEWEST_CASES,
     FOLDS,
     TEST_SHARE,
@@ -124,6 +126,7 @@ def plan_folder(
     classes: Mapping[str, Sequence[int]] | None = None,
     patients: str | None = None,
     readers: str | None = None,
+    channels: ChannelRules | None = None,
     preset: Preset = "small",
 ) -> PlannedFolder:
     """Check the cases of a folder, and plan a training on them.
@@ -142,12 +145,14 @@ def plan_folder(
             patient; None where each case is of another patient.
         readers: how the labels of several readers are combined, one of
             `medseg.datasets.own.readers.combine.METHODS`; None where each case has one label.
+        channels: what a person says of those of the images; None to take them as found.
         preset: size of network and training, see `medseg.planning.plan.SIZES`.
 
     Raises:
         FileNotFoundError: `data` does not exist.
         ValueError: there are no cases, or cases are faulty, each of which was logged.
     """
+    channels = channels or ChannelRules()
     cases = find_cases(
         data,
         out=lists / name,
@@ -159,14 +164,18 @@ def plan_folder(
         cases, method=readers, data=data, name=name, out=lists / name, classes=classes
     )
     cases = targets.cases
-    labelled = [pair for pair in cases.pairs if pair.label is not None]
+    labelled, lacking = align_channels(
+        [pair for pair in cases.pairs if pair.label is not None],
+        data if data.is_dir() else data.parent,
+        channels,
+    )
     items = [_list_item(pair, patients) for pair in labelled]
-    facts = _measure(labelled, cases.faults)
+    facts = _measure(labelled, [*cases.faults, *lacking], resample=channels.resample)
     found = make_fingerprint(facts)
     found = replace(found, values=tuple(sorted({*found.values, *targets.values})))
     named = cases.classes if classes is None else classes
     chosen = choose_classes(data, name, found.values) if named is None else dict(named)
-    choices = make_plan(found, preset=preset)
+    choices = [*make_plan(found, preset=preset), *_choose_channels(found, channels)]
     _warn_of_rare(found, choices)
     if ignored := [value for value in find_ignored(data) if value in found.values]:
         choices = [*choices, Choice("ignore", ignored, "what dataset.json calls so")]
@@ -221,19 +230,27 @@ def _warn_of_rare(found: Fingerprint, choices: Sequence[Choice]) -> None:
             )
 
 
-def _measure(pairs: Sequence[Pair], faults: Sequence[str]) -> list[CaseFacts]:
+def _choose_channels(found: Fingerprint, rules: ChannelRules) -> list[Choice]:
+    """The keys that the rules of a person for the channels ask for."""
+    if len(found.channels) == 1:
+        return []
+    choices = []
+    if rules.resample:
+        choices.append(Choice("resample_channels", True, "asked for: onto the grid of the first"))
+    if rules.allow_missing:
+        why = "the chance that a step trains without a channel, since cases may lack some"
+        choices.append(Choice("channel_dropout", CHANNEL_DROPOUT, why))
+    return choices
+
+
+def _measure(
+    pairs: Sequence[Pair], faults: Sequence[str], *, resample: bool = False
+) -> list[CaseFacts]:
     """The facts of all cases; all faults are logged before one of them is raised."""
     found, all_faults = [], list(faults)
     for pair in pairs:
-        if len(pair.images) > 1:
-            all_faults.append(
-                f"case {pair.case} has {len(pair.images)} images "
-                f"({', '.join(file.name for file in pair.images)}), and a case is one image here: "
-                "name that with --images"
-            )
-            continue
         try:
-            found.append(measure_case(pair))
+            found.append(measure_case(pair, resample_channels=resample))
         except ValueError as fault:
             all_faults.append(str(fault))
     if all_faults:
@@ -258,7 +275,11 @@ def _list_item(pair: Pair, patients: str | None) -> dict[str, Any]:
             )
         patient = match[1]
     label = pair.label or Path()
-    paths = {"image": str(pair.images[0].absolute()), "label": str(label.absolute())}
+    images = [None if file is None else str(file.absolute()) for file in pair.images]
+    paths = {
+        "image": images if len(pair.channels) > 1 else images[0],
+        "label": str(label.absolute()),
+    }
     fold = {} if pair.fold is None else {"fold": pair.fold}
     readers = {name: str(file.absolute()) for name, file in pair.readers.items()}
     more = {**fold, **({"readers": readers} if readers else {})}

@@ -10,11 +10,11 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from medseg.base.files import whole
-from medseg.base.text import escape_unprintable
+from medseg.base.text import count_noun, escape_unprintable
 from medseg.inference.preview.thumbnail import get_colour
 from medseg.planning.case_facts import CaseFacts
 from medseg.planning.doubts import Doubt
-from medseg.planning.fingerprint import Fingerprint
+from medseg.planning.fingerprint import ChannelValues, Fingerprint
 from medseg.planning.plan import Choice
 
 MOST_SHOWN = 24
@@ -100,18 +100,13 @@ def _describe(found: Fingerprint, classes: Mapping[str, Sequence[int]]) -> list[
     """What the cases have in common, a line each."""
     is_volume = found.dimensions == 3
     unit = "mm" if is_volume else "pixels"
-    kind = ("CT" if found.is_ct else "volumes, no CT") if is_volume else "pictures"
+    kind = _describe_kind(found)
     varies = ", differs between cases" if found.spacing_varies else ""
-    low, middle, high = found.foreground
     lines = [
-        ("cases", f"{found.cases}, {kind}, {found.channels} channel{'s' * (found.channels > 1)}"),
+        ("cases", f"{found.cases}, {kind}"),
         ("median size", _join(found.shape) + f" (smallest {_join(found.smallest_shape)})"),
         *([("median spacing", _join(found.spacing_mm) + f" mm{varies}")] if is_volume else []),
-        (
-            "values within labels",
-            f"{low:.4g} to {high:.4g} (0.5 to 99.5 percentile), median {middle:.4g}, mean "
-            f"{found.foreground_mean:.4g}, SD {found.foreground_sd:.4g}",
-        ),
+        *(_describe_values(one, found) for one in found.channels),
     ]
     for label, values in classes.items():
         known = [value for value in values if value in found.shares]
@@ -127,6 +122,30 @@ def _describe(found: Fingerprint, classes: Mapping[str, Sequence[int]]) -> list[
             )
         )
     return lines
+
+
+def _describe_kind(found: Fingerprint) -> str:
+    if found.dimensions == 2:
+        return f"pictures, {count_noun(found.colours, 'channel')}"
+    kinds = ["CT" if one.is_ct else "volumes, no CT" for one in found.channels]
+    if len(kinds) == 1:
+        return f"{kinds[0]}, 1 channel"
+    names = ", ".join(one.name for one in found.channels)
+    return f"volumes, {len(kinds)} channels: {names}"
+
+
+def _describe_values(channel: ChannelValues, found: Fingerprint) -> tuple[str, str]:
+    """What the values of a channel within labels are."""
+    low, middle, high = channel.percentiles
+    said = (
+        f"{low:.4g} to {high:.4g} (0.5 to 99.5 percentile), median {middle:.4g}, mean "
+        f"{channel.mean:.4g}, SD {channel.sd:.4g}"
+    )
+    if len(found.channels) == 1:
+        return "values within labels", said
+    kind = "CT" if channel.is_ct else "no CT"
+    there = f", in {channel.cases} of {found.cases} cases" * (channel.cases < found.cases)
+    return f"channel {channel.name}", f"{kind}{there}; values within labels {said}"
 
 
 def _join(sizes: Sequence[float]) -> str:

@@ -1,8 +1,11 @@
 """Tests of `medseg new`."""
 
 import json
+import shutil
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 from cli.commands import run_medseg
 from planning.test_plan_folder import data as data  # a fixture
@@ -95,3 +98,80 @@ def test_of_several_readers_it_says_how_far_they_agree(data):
 def test_an_unknown_way_to_combine_readers_is_refused(data):
     ended = run_medseg("new", "kidney", "--data", data, "--readers", "vote")
     assert "readers must be" in ended.stderr
+
+
+def save(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = nib.Nifti1Image(array, np.diag([1, 1, 2, 1.0]))
+    image.header.set_xyzt_units("mm")
+    nib.save(image, path)
+
+
+@pytest.fixture
+def two_channels(tmp_path, monkeypatch):
+    """Six MR of a box that is bright in one channel and dark in the other, and one to segment."""
+    random = np.random.default_rng(0)
+    monkeypatch.chdir(tmp_path)
+    for n in range(7):
+        label = np.zeros((16, 16, 12), np.uint8)
+        label[4:10, 3 + n % 3 : 11, 2:8] = 1
+        noise = random.normal(0, 5, (2, *label.shape)).cumsum(axis=1)
+        t1, flair = (300 + noise + np.multiply.outer([90, -90], label)).astype(np.int16)
+        folder = "scans" if n < 6 else "new"
+        save(tmp_path / folder / f"p{n}" / f"p{n}_t1.nii.gz", t1)
+        save(tmp_path / folder / f"p{n}" / f"p{n}_flair.nii.gz", flair)
+        if n < 6:
+            save(tmp_path / folder / f"p{n}" / f"p{n}_seg.nii.gz", label)
+        else:
+            save(tmp_path / "numbered" / "p6_0000.nii.gz", flair)
+            save(tmp_path / "numbered" / "p6_0001.nii.gz", t1)
+            save(tmp_path / "four" / "p6.nii.gz", np.stack([flair, t1], axis=-1))
+    return tmp_path
+
+
+TINY = ("--max_epochs", "1", "--val_interval", "1", "--num_workers", "0", "--channels", "[4,8,16]")
+
+
+def train(*words):
+    made = run_medseg("new", "box", "--data", "scans", "--no-measure", *words)
+    assert made.exit_code == 0, made.stderr
+    trained = run_medseg("train", "-b", "box", "--output_dir", "run", *TINY)
+    assert trained.exit_code == 0, trained.output
+
+
+def segment(source, out, *words):
+    return run_medseg("segment", source, "-b", "run", "-o", out, "--report", "False", *words)
+
+
+def read(path):
+    return np.asarray(nib.load(path).dataobj)
+
+
+@pytest.mark.long
+def test_channels_are_trained_on_and_segmented_whatever_form_they_come_in(two_channels):
+    train()
+    masks = []
+    for source in ("new", "numbered", "four"):
+        ended = segment(source, f"out_{source}")
+        assert ended.exit_code == 0, ended.output
+        masks.append(read(f"out_{source}/p6.nii.gz"))
+    assert all(np.array_equal(masks[0], mask) for mask in masks)
+    scored = run_medseg("evaluate", "-b", "run", "--output_dir", "scores", "--section", "test")
+    assert scored.exit_code == 0, scored.output
+    (two_channels / "numbered" / "p6_0001.nii.gz").unlink()
+    told = segment("numbered", "out", "--allow_missing_channel", "True").stderr
+    assert "a channel is missing in 1 of 1 case (p6 has no t1)" in told
+    assert "the network was trained on cases with all channels" in told
+
+
+@pytest.mark.long
+def test_a_network_that_was_trained_for_it_segments_without_a_channel_and_says_so(two_channels):
+    (two_channels / "scans" / "p2" / "p2_flair.nii.gz").unlink()
+    shutil.rmtree(two_channels / "new" / "p6", ignore_errors=True)
+    save(two_channels / "new" / "p6_t1.nii.gz", read("four/p6.nii.gz")[..., 1])
+    train("--allow-missing-channel")
+    assert "pass --allow_missing_channel True" in segment("new", "out").stderr
+    ended = segment("new", "out", "--allow_missing_channel", "True")
+    assert ended.exit_code == 0, ended.output
+    assert "channel flair is missing" in ended.output
+    assert nib.load("out/p6.nii.gz").header["intent_name"] == b"warned"

@@ -1,5 +1,7 @@
 """Tests of medseg.planning.case_facts."""
 
+from dataclasses import replace
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -50,7 +52,7 @@ def test_labels_are_counted_and_the_values_within_are_sampled(pair):
     facts = measure_case(pair())
     assert facts.counts == {0: 480 - 80 - 40, 1: 80, 2: 40}
     inside = [*range(80), *range(400, 440)]
-    np.testing.assert_array_equal(np.sort(facts.foreground), inside)
+    np.testing.assert_array_equal(np.sort(facts.channels[0].foreground), inside)
 
 
 def test_places_are_on_a_coarse_grid_with_the_right_of_the_patient_last(pair):
@@ -60,13 +62,13 @@ def test_places_are_on_a_coarse_grid_with_the_right_of_the_patient_last(pair):
     assert facts.places[1][0].max() == 0
 
 
-def test_a_picture_has_pixels_and_its_channels(tmp_path):
+def test_a_picture_has_pixels_and_its_colours(tmp_path):
     colour = np.zeros((5, 7, 3), np.uint8)
     colour[..., 0] = 200
     Image.fromarray(colour).save(tmp_path / "a.png")
     Image.fromarray(np.eye(5, 7, dtype=np.uint8)).save(tmp_path / "a_mask.png")
     facts = measure_case(Pair("a", (tmp_path / "a.png",), ("",), tmp_path / "a_mask.png"))
-    assert (facts.shape, facts.channels, facts.counts) == ((5, 7), 3, {0: 30, 1: 5})
+    assert (facts.shape, facts.colours, facts.counts) == ((5, 7), 3, {0: 30, 1: 5})
 
 
 @pytest.mark.parametrize(
@@ -88,3 +90,32 @@ def test_a_file_that_cannot_be_read_is_one_line_that_names_the_case(pair):
     broken.images[0].write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"case c: .*c\.nii\.gz"):
         measure_case(broken)
+
+
+def test_channels_are_measured_in_their_places_and_the_first_is_drawn(pair, tmp_path):
+    one = pair()
+    image = nib.load(one.images[0])
+    other = save(
+        tmp_path / "other.nii.gz", np.asarray(image.dataobj) + np.int16(1000), image.affine
+    )
+    alone = measure_case(one)
+    both = measure_case(replace(one, images=(one.images[0], other), channels=("a", "b")))
+    lacking = measure_case(replace(one, images=(None, other), channels=("a", "b")))
+    a, b = both.channels
+    assert (a.name, b.name) == ("a", "b")
+    np.testing.assert_array_equal(a.foreground, alone.channels[0].foreground)
+    np.testing.assert_array_equal(b.foreground, a.foreground + 1000)
+    assert both.thumbnail == alone.thumbnail
+    assert lacking.channels[0] is None
+    np.testing.assert_array_equal(lacking.channels[1].foreground, b.foreground)
+
+
+def test_a_channel_on_another_grid_and_pictures_as_channels_are_faults(pair, tmp_path):
+    one = pair()
+    turned = save(tmp_path / "t.nii.gz", np.zeros((6, 8, 10), np.int16), np.diag([1.0, 2, 3, 1]))
+    two = replace(one, images=(one.images[0], turned), channels=("a", "b"))
+    with pytest.raises(ValueError, match=r"case c: the channels .* lie on different grids"):
+        measure_case(two)
+    pictures = replace(one, images=(tmp_path / "a.png", tmp_path / "b.png"), channels=("a", "b"))
+    with pytest.raises(ValueError, match="channels are read of volumes alone"):
+        measure_case(pictures)

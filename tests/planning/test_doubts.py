@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from medseg.planning.case_facts import THUMBNAIL, CaseFacts
+from medseg.planning.case_facts import THUMBNAIL, CaseFacts, ChannelFacts
 from medseg.planning.doubts import find_doubts
 
 
@@ -13,6 +13,11 @@ def place(start):
     found = np.zeros((THUMBNAIL,) * 3, np.float32)
     found[start : start + 5, 5:12, 3:9] = 1
     return found
+
+
+def values(numbers):
+    """A channel that has these values within labels."""
+    return ChannelFacts(np.asarray(numbers, np.float32))
 
 
 def make_facts(number=20):
@@ -23,9 +28,9 @@ def make_facts(number=20):
             case=f"c{n}",
             shape=(40, 50, 30 + n % 3),
             spacing_mm=(1.0, 1.0, 2.0 + 0.01 * (n % 4)),
-            channels=1,
+            colours=1,
             counts={0: 50_000, 1: int(random.normal(900, 40)), 2: 700},
-            foreground=random.normal(100, 10, 500).astype(np.float32),
+            channels=(values(random.normal(100, 10, 500)),),
             places={1: place(2), 2: place(17)},
         )
         for n in range(number)
@@ -52,7 +57,7 @@ def test_cases_that_differ_a_little_are_not_odd():
         ({"shape": (40, 50, 3)}, "image of 6e+03 voxels, median 6.2e+04"),
         ({"counts": {1: 9000, 2: 700}}, "label 1 has 18.3 mL, median 1.8"),
         ({"counts": {1: 900}}, "has no label 2, as 19 others have"),
-        ({"foreground": np.full(500, 900, np.float32)}, "median value within labels 900, of the"),
+        ({"channels": (values(np.full(500, 900)),)}, "median value within labels 900, of the"),
         ({"places": {1: place(17), 2: place(2)}}, "better with right and left exchanged"),
     ],
 )
@@ -64,7 +69,7 @@ def test_what_is_far_from_the_others_is_said_with_its_numbers(changes, finding):
 def test_images_of_several_scales_are_not_odd():
     facts = make_facts()
     for number in (3, 5, 8):
-        facts[number] = replace(facts[number], foreground=np.full(500, 9e4, np.float32))
+        facts[number] = replace(facts[number], channels=(values(np.full(500, 9e4)),))
     assert find_doubts(facts) == []
 
 
@@ -77,3 +82,12 @@ def test_of_few_cases_none_is_told_from_the_others():
     facts = make_facts(6)
     facts[0] = replace(facts[0], spacing_mm=(9.0, 9.0, 9.0))
     assert find_doubts(facts) == []
+
+
+def test_odd_values_of_a_channel_name_it():
+    facts = make_facts()
+    facts = [replace(one, channels=(None, replace(one.channels[0], name="t1"))) for one in facts]
+    odd = ChannelFacts(np.full(500, 900, np.float32), name="t1")
+    facts[7] = replace(facts[7], channels=(None, odd))
+    (doubt,) = find_doubts(facts)
+    assert doubt.finding.startswith("t1: median value within labels 900, of the others ")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from medseg.planning.case_facts import THUMBNAIL, CaseFacts
+from medseg.planning.case_facts import THUMBNAIL, CaseFacts, ChannelFacts
 from medseg.planning.fingerprint import make_fingerprint
 
 SIDE = THUMBNAIL
@@ -24,9 +24,9 @@ def facts(case="a", **changes):
         case=case,
         shape=(10, 20, 30),
         spacing_mm=(1.0, 1.0, 4.0),
-        channels=1,
+        colours=1,
         counts={0: 5000, 1: 750, 2: 250},
-        foreground=np.arange(201, dtype=np.float32),
+        channels=(ChannelFacts(np.arange(201, dtype=np.float32)),),
         places={1: place(1, (0, 0.4)), 2: place(1, (0.6, 1))},
     )
     return replace(made, **changes)
@@ -39,8 +39,9 @@ def test_medians_shares_and_percentiles_are_those_of_all_cases():
     assert (found.cases, found.dimensions, found.shape) == (3, 3, (12, 20, 30))
     assert found.smallest_shape == (10, 10, 30)
     assert found.shares == {1: 0.75, 2: 0.25}
-    assert found.foreground == pytest.approx((1, 100, 199))
-    assert found.foreground_mean == pytest.approx(100)
+    (values,) = found.channels
+    assert values.percentiles == pytest.approx((1, 100, 199))
+    assert values.mean == pytest.approx(100)
     assert found.smallest_mm[2] == pytest.approx((250 * 4) ** (1 / 3))
     assert not found.spacing_varies
 
@@ -79,7 +80,7 @@ def test_in_how_many_cases_a_label_is_counts():
     [
         ([], "no case can be used"),
         ([facts(), facts("b", shape=(3, 4), spacing_mm=(1, 1))], "b has 2 axes"),
-        ([facts(), facts("b", channels=3)], "different kinds"),
+        ([facts(), facts("b", colours=3)], "different kinds"),
         ([facts(counts=dict.fromkeys(range(200), 5))], "200 different values"),
         ([facts(counts={0: 5}, places={})], "nothing but background|anything but background"),
     ],
@@ -87,3 +88,22 @@ def test_in_how_many_cases_a_label_is_counts():
 def test_cases_that_make_no_dataset_are_refused(cases, words):
     with pytest.raises(ValueError, match=words):
         make_fingerprint(cases)
+
+
+def channel(low, **more):
+    return ChannelFacts(np.arange(low, low + 201, dtype=np.float32), **more)
+
+
+def test_each_channel_has_the_values_of_the_cases_that_have_it():
+    both = (channel(0, name="t1"), channel(1000, name="ct", is_ct=True))
+    found = make_fingerprint([facts(channels=both), facts("b", channels=(None, both[1]))])
+    first, second = found.channels
+    assert (first.name, first.is_ct, first.cases) == ("t1", False, 1)
+    assert (second.name, second.is_ct, second.cases) == ("ct", True, 2)
+    assert second.percentiles == pytest.approx((1001, 1100, 1199))
+
+
+def test_a_channel_without_any_value_within_labels_is_refused():
+    nothing = (channel(0, name="t1"), ChannelFacts(name="t2"))
+    with pytest.raises(ValueError, match="channel t2 is in no case that has a label"):
+        make_fingerprint([facts(channels=nothing)])

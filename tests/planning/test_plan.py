@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 import pytest
 
-from medseg.planning.fingerprint import Fingerprint
+from medseg.planning.fingerprint import ChannelValues, Fingerprint
 from medseg.planning.plan import (
     FEWEST_AT_BOTTOM,
     FEWEST_HALVINGS,
@@ -18,11 +18,13 @@ from medseg.planning.plan import (
     make_plan,
 )
 
+MR = ChannelValues("", False, (30.0, 300.0, 900.0), mean=300.0, sd=100.0, cases=260)
+CT = ChannelValues("", True, (-17.4, 40.0, 201.2), mean=42.0, sd=30.0, cases=260)
+
 FOUND = Fingerprint(
     cases=260,
     dimensions=3,
-    channels=1,
-    is_ct=False,
+    colours=1,
     shape=(36, 50, 37),
     smallest_shape=(31, 40, 24),
     spacing_mm=(1.0, 1.0, 1.0),
@@ -32,9 +34,7 @@ FOUND = Fingerprint(
     shares={1: 0.5, 2: 0.5},
     present={1: 260, 2: 260},
     smallest_mm={1: 12.0, 2: 12.0},
-    foreground=(30.0, 300.0, 900.0),
-    foreground_mean=300.0,
-    foreground_sd=100.0,
+    channels=(MR,),
     one_sided_axes=(1,),
 )
 
@@ -105,7 +105,7 @@ def test_the_target_spacing_is_the_median_and_along_a_coarse_axis_the_tenth_perc
 
 
 def test_a_ct_is_windowed_by_the_values_within_labels():
-    made = plan(replace(FOUND, is_ct=True, foreground=(-17.4, 40.0, 201.2)))
+    made = plan(replace(FOUND, channels=(CT,)))
     assert made["window_hu"] == [-17, 201]
     assert made["_layers_"][0] == "ct"
 
@@ -122,13 +122,13 @@ def test_flips_are_for_labels_that_are_not_told_by_their_side():
     assert plan(replace(FOUND, one_sided_axes=(0, 1, 2)))["flip_prob"] == 0
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_pictures_are_planned_in_2d(channels):
+@pytest.mark.parametrize("colours", [1, 3])
+def test_pictures_are_planned_in_2d(colours):
     made = plan(
         replace(
             FOUND,
             dimensions=2,
-            channels=channels,
+            colours=colours,
             shape=(600, 400),
             smallest_shape=(100, 100),
             spacing_mm=(1.0, 1.0),
@@ -138,7 +138,7 @@ def test_pictures_are_planned_in_2d(channels):
     assert made["image_size"] == [128, 128]
     assert made["batch_size"] == 8
     assert made["norm"] == "batch"
-    assert ("colour" in made["_layers_"]) == (channels == 3)
+    assert ("colour" in made["_layers_"]) == (colours == 3)
 
 
 def test_a_larger_preset_has_more_of_everything():
@@ -164,3 +164,13 @@ def test_epochs_fit_into_the_hours_that_there_are():
     options = {"batch_size": 2, "step_seconds": 1.0}
     assert fit_epochs(250, **options, hours=1) == 3600 * 0.8 // 80  # 160 cases are 80 steps
     assert fit_epochs(250, **options, hours=0.0001) == 1
+
+
+def test_each_of_several_channels_is_scaled_by_its_kind():
+    made = plan(replace(FOUND, channels=(replace(MR, name="pet"), replace(CT, name="ct"))))
+    assert made["_layers_"] == ["3d", "volume", "channels", "patches"]
+    assert made["image_channels"] == ["pet", "ct"]
+    assert made["in_channels"] == 2
+    assert made["channel_windows"] == [None, [-17, 201]]
+    assert made["modality"] == "MR"
+    assert "window_hu" not in made

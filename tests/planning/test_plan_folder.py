@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from medseg.datasets import prepared
+from medseg.datasets.own.channels import ChannelRules
 from medseg.planning.plan_folder import plan_folder
 
 
@@ -78,13 +79,52 @@ def test_all_faults_are_told_at_once_and_nothing_is_written(data, tmp_path, capl
     assert sorted(p.name for p in tmp_path.iterdir()) == ["scans"]
 
 
-def test_several_images_of_a_case_are_a_fault(data, caplog):
+@pytest.fixture
+def both(data):
+    """The images twice, as channels t1 and t2."""
     for file in list((data / "images").iterdir()):
         other = file.with_name(file.name.replace(".nii.gz", "_t2.nii.gz"))
         other.write_bytes(file.read_bytes())
-    with pytest.raises(ValueError, match="6 faults"):
-        plan_folder("kidney", data)
-    assert "a case is one image here: name that with --images" in caplog.text
+        file.rename(file.with_name(file.name.replace(".nii.gz", "_t1.nii.gz")))
+    return data
+
+
+def test_images_of_a_case_are_its_channels(both):
+    planned = plan_folder("kidney", both)
+    assert planned.task["image_channels"] == ["t1", "t2"]
+    assert "channel_dropout" not in planned.task
+    planned.write_datalist()
+    for case in prepared.list_cases("data/kidney", "training", folds=2):
+        names = [f"{both}/images/{case['case']}_{channel}.nii.gz" for channel in ("t1", "t2")]
+        assert case["image"] == names
+
+
+def test_a_chosen_channel_is_a_single_image(both):
+    planned = plan_folder("kidney", both, channels=ChannelRules(("t2",)))
+    assert "image_channels" not in planned.task
+    assert planned.items[0]["image"].endswith("_t2.nii.gz")
+
+
+def test_a_missing_channel_is_a_fault_or_trained_for(both, caplog):
+    next((both / "images").glob("*_1_t1.nii.gz")).unlink()
+    with pytest.raises(ValueError, match="1 fault in the data"):
+        plan_folder("kidney", both)
+    assert "case p0_1 has no image t1" in caplog.text
+    planned = plan_folder("kidney", both, channels=ChannelRules(allow_missing=True))
+    assert planned.task["channel_dropout"] == 0.2
+    (item,) = [one for one in planned.items if one["case"] == "p0_1"]
+    assert item["image"][0] is None
+    planned.write_datalist()
+
+
+def test_channels_on_another_grid_are_resampled_where_it_is_asked_for(both):
+    file = next((both / "images").glob("*_1_t2.nii.gz"))
+    coarse = nib.Nifti1Image(np.asarray(nib.load(file).dataobj)[::2], np.diag([2, 1, 2, 1.0]))
+    nib.save(coarse, file)
+    with pytest.raises(ValueError, match="1 fault in the data"):
+        plan_folder("kidney", both)
+    planned = plan_folder("kidney", both, channels=ChannelRules(resample=True))
+    assert planned.task["resample_channels"] is True
 
 
 def test_a_value_that_dataset_json_ignores_counts_nowhere(data):

@@ -171,6 +171,13 @@ RULES: Mapping[str, Rule] = {
         lambda value: value in (None, [], ()) or _LABELS.holds(value),
     ),
     "cache": make_word_rule("memory", "disk", "none"),
+    "image_channels": make_list_rule("text values", is_text),
+    "channel_windows": make_list_rule(
+        "two numbers, the low end before the high end, or null, one for each channel",
+        lambda value: value is None or _ORDERED.holds(value),
+    ),
+    "channel_dropout": _BELOW_1,
+    **dict.fromkeys(("resample_channels", "allow_missing_channel"), _SWITCH),
     "spacing_mm": make_axes_rule("numbers above 0", _POSITIVE.holds),
     "label_values": Rule("a list of whole numbers, each once", _are_labels),
     **dict.fromkeys(("resume", "deep_supervision", "mixed_precision", "class_guide"), _SWITCH),

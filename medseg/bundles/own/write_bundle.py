@@ -128,6 +128,12 @@ def _find_layers() -> Path:
     return shipped / "layers"
 
 
+def _name_channels(config: Mapping[str, Any]) -> dict[str, str]:
+    """The place of each channel of the input -> its name."""
+    names = config.get("image_channels") or ["image"]
+    return {str(place): name for place, name in enumerate(names)}
+
+
 def _describe(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
     """The metadata of a bundle that has no weights yet."""
     config = json.loads((folder / "configs" / "inference.json").read_text())
@@ -138,7 +144,7 @@ def _describe(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
     image = {
         **{**tensor, "format": "magnitude", "modality": config["modality"]},
         **{"num_channels": config.get("in_channels", 1), "value_range": [0, 1]},
-        **{"is_patch_data": True, "channel_def": {"0": "image"}},
+        **{"is_patch_data": True, "channel_def": _name_channels(config)},
     }
     outputs = {
         **{
@@ -164,7 +170,7 @@ def _describe(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
         "copyright": "unknown",
         "data_source": "unknown",
         "data_type": "nifti, to segment also DICOM series" if is_volume else "png",
-        "image_classes": f"one image, {config['modality']}",
+        "image_classes": ", ".join(_name_channels(config).values()) + f" ({config['modality']})",
         "label_classes": labels,
         "pred_classes": labels,
         "intended_use": "Research only. Not a medical device, and not for diagnosis.",

@@ -18,11 +18,14 @@ _READER = "label_"
 """What the name of a column begins with that has the labels of a reader, such as label_anna."""
 
 _READERS = "readers"
+_CHANNEL = "image_"
+"""What the name of a column of a table begins with whose images are a channel."""
 
 
 def read_table(path: Path, *, several_readers: bool = False) -> tuple[list[Pair], list[str]]:
     """The cases of a CSV file with the columns image and label, and if wanted case, patient, fold.
 
+    In the place of image there may be a column for each channel, such as image_flair and image_t1.
     Paths start at the folder of the table. Without a case it is named after its image.
 
     Args:
@@ -64,12 +67,18 @@ def _check_columns(
         raise ValueError(
             f"{path} has no column label_1 {has}: name one for each reader, as in label_1, label_2"
         )
-    needed = _NEEDED[:1] if several_readers else _NEEDED
+    channels = [name for name in columns if name.startswith(_CHANNEL)]
+    if "image" in columns and channels:
+        raise ValueError(
+            f"{path} has the columns image and {channels[0]}: leave out image, or all of image_..."
+        )
+    needed = ("image",) * (not channels) + ("label",) * (not several_readers)
     if missing := [name for name in needed if name not in columns]:
         hint = f"; {SEVERAL_READERS}" if len(readers) > 1 and missing == ["label"] else ""
         raise ValueError(
             f"{path} has no column {' and '.join(missing)} {has}: its first line must name "
-            f"{', '.join(_NEEDED)}, and may name {', '.join(_KNOWN[2:])}{hint}"
+            f"{', '.join(_NEEDED)}, or image_... of each channel, and may name "
+            f"{', '.join(_KNOWN[2:])}{hint}"
         )
 
 
@@ -109,13 +118,16 @@ def _make_pairs(rows: Iterable[Mapping[str, Any]], path: Path) -> tuple[list[Pai
     faults = []
     for number, row in enumerate(rows, start=2):
         stated = {key: str(value or "").strip() for key, value in row.items() if key in _KNOWN}
-        if missing := [key for key in _NEEDED if not stated.get(key)]:
+        images = {name: path.parent / file for name, file in _list_images(row).items()}
+        named = {"image": images, "label": stated.get("label")}
+        if missing := [key for key in _NEEDED if not named[key]]:
             faults.append(f"line {number} of {path.name} has no {' and '.join(missing)}")
             continue
         readers = {name: path.parent / file for name, file in row.get(_READERS, {}).items()}
-        files = [path.parent / stated[key] for key in _NEEDED]
-        case = stated.get("case") or strip_suffix(files[0].name).partition(".")[0]
-        gone = [file for file in (*files, *readers.values()) if not file.is_file()]
+        first, label = next(iter(images.values())), path.parent / stated["label"]
+        case = stated.get("case") or strip_suffix(first.name).partition(".")[0]
+        files = (*images.values(), label, *readers.values())
+        gone = [file for file in files if not file.is_file()]
         if gone:
             faults.append(f"case {case}: no such file: {gone[0]}")
         elif case in pairs:
@@ -127,10 +139,24 @@ def _make_pairs(rows: Iterable[Mapping[str, Any]], path: Path) -> tuple[list[Pai
                 continue
             patient = stated.get("patient", "")
             number_of_fold = int(fold) if fold else None
-            pairs[case] = Pair(case, (files[0],), ("",), files[1], patient, number_of_fold, readers)
+            pairs[case] = Pair(
+                *(case, tuple(images.values()), tuple(images), label, patient, number_of_fold),
+                readers=readers,
+            )
     partly = {pair.fold is None for pair in pairs.values()}
     if len(partly) > 1:
         faults.append(
             f"some cases of {path.name} have a fold and others have none: give all or none"
         )
     return list(pairs.values()), faults
+
+
+def _list_images(row: Mapping[str, Any]) -> dict[str, str]:
+    """Channel -> file: of a table by its columns, of a datalist numbered; "" for one alone."""
+    image = row.get("image") or ""
+    if isinstance(image, list) and len(image) > 1:
+        return {f"{place:04}": file for place, file in enumerate(image) if file}
+    columns = {key: row[key] for key in row if str(key).startswith(_CHANNEL)}
+    images = {key.removeprefix(_CHANNEL): file for key, file in columns.items()}
+    images = images or {"": image[0] if isinstance(image, list) else image}
+    return {name: str(file).strip() for name, file in images.items() if file and str(file).strip()}

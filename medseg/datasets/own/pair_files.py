@@ -45,7 +45,8 @@ class Pair:
 
     Attributes:
         case: its name.
-        images: one for each channel, in the order of the names of these.
+        images: one for each channel, in the order of the names of these; None for one that is
+            missing. Or one file that holds all of them.
         channels: what tells the images apart; ("",) for a single image.
         label: None where none was found.
         patient: whose they are, where that is known; "" otherwise.
@@ -54,7 +55,7 @@ class Pair:
     """
 
     case: str
-    images: tuple[Path, ...]
+    images: tuple[Path | None, ...]
     channels: tuple[str, ...]
     label: Path | None
     patient: str = ""
@@ -81,7 +82,7 @@ def pair_files(
 
     Returns:
         The cases, sorted by name, and what is wrong, a line for each fault: a label without an
-        image, two labels of one case, or a case without one of the channels.
+        image, or two labels of one case.
 
     Raises:
         ValueError: there are no files, no labels among them, or nothing but labels.
@@ -236,7 +237,7 @@ def _pair(
     for key, files in labels_of.items():
         if key not in channels_of:
             faults += [f"label {file.relative_to(root)} has no image" for file in files]
-    return sorted(pairs, key=lambda pair: pair.case), sorted([*faults, *_find_missing(pairs)])
+    return sorted(pairs, key=lambda pair: pair.case), sorted(faults)
 
 
 def _drop_shared(keys: Mapping[Path, Key]) -> dict[Path, Key]:
@@ -278,14 +279,3 @@ def _subtract(key: Key, words: Key) -> Key:
         if word in left:
             left.remove(word)
     return tuple(left)
-
-
-def _find_missing(pairs: Sequence[Pair]) -> list[str]:
-    """A line for each labelled case that lacks a channel which most others have."""
-    labelled = [pair for pair in pairs if pair.label is not None]
-    wanted = {name for pair in labelled for name in pair.channels}
-    return [
-        f"case {pair.case} has no image {' and '.join(sorted(wanted.difference(pair.channels)))}"
-        for pair in labelled
-        if wanted.difference(pair.channels) and len(wanted) > 1
-    ]

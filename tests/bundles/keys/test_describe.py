@@ -16,7 +16,7 @@ from medseg.bundles.keys.describe import (
     list_keys_of_bundle,
     read_meanings,
 )
-from medseg.bundles.layers.merge import CONFIG_NAMES
+from medseg.bundles.layers.merge import CONFIG_NAMES, read_section
 from medseg.bundles.layers.references import list_choices
 from medseg.bundles.overrides import read_config
 
@@ -40,8 +40,16 @@ def test_every_choice_of_every_bundle_has_a_meaning_and_a_type(configs):
     assert [key for key, of in listed.items() if of.meaning == UNKNOWN or not of.type] == []
 
 
-def test_no_meaning_is_of_a_key_that_no_bundle_has(configs):
-    assert [key for key, _ in ENTRIES if not any(key in config for config in configs)] == []
+def test_no_meaning_is_of_a_key_that_no_bundle_and_no_layer_has(configs, repository):
+    layers = (repository / "bundles" / "layers").glob("*.json")
+    of_layers = {
+        key
+        for layer in layers
+        for workflow in (None, *CONFIG_NAMES)
+        for key, _ in read_section(layer, workflow)
+    }
+    known = of_layers.union(*configs)
+    assert [key for key, _ in ENTRIES if key not in known] == []
 
 
 def test_each_key_has_one_meaning_of_whole_sentences():

@@ -1,11 +1,14 @@
 """Tests of medseg.bundles.own.write_bundle."""
 
 import json
+from dataclasses import replace
 
 import pytest
-from planning.test_plan import FOUND
+from planning.test_plan import CT, FOUND, MR
 
 from medseg.bundles.check import find_faults
+from medseg.bundles.keys.describe import UNKNOWN, list_keys_of_bundle
+from medseg.bundles.overrides import read_overrides
 from medseg.bundles.own.write_bundle import TASK_FILE, build_own, check_new, write_bundle
 from medseg.planning.plan import make_plan
 from medseg.planning.task import make_task
@@ -62,3 +65,42 @@ def test_a_damaged_task_file_is_named(tmp_path, task):
 def test_a_name_that_cannot_be_a_bundle_is_refused(tmp_path, name):
     with pytest.raises(ValueError, match="cannot be the name of a bundle"):
         check_new(tmp_path, name)
+
+
+@pytest.fixture
+def several():
+    """The task of a set of CT with PET."""
+    found = replace(FOUND, channels=(replace(CT, name="ct"), replace(MR, name="pet")))
+    named = {"classes": {"left": [1], "right": [2]}, "dataset_dir": "data/kidney"}
+    return make_task("kidney", make_plan(found), values=FOUND.values, **named)
+
+
+def test_a_bundle_for_several_channels_is_complete_and_names_them(tmp_path, several):
+    folder = write_bundle(tmp_path / "bundles" / "kidney", several)
+    assert find_faults(str(folder)) == []
+    metadata = json.loads((folder / "metadata.json").read_text())
+    image = metadata["network_data_format"]["inputs"]["image"]
+    assert (image["num_channels"], image["channel_def"]) == (2, {"0": "ct", "1": "pet"})
+    for name in ("train", "evaluate", "inference"):
+        config = json.loads((folder / f"{name}.json").read_text())
+        assert config["load_image"]["channels"] == "@image_channels"
+        assert "window_hu" not in config
+
+
+def test_previews_of_several_channels_are_drawn_of_cases_that_are_found_likewise(tmp_path, several):
+    folder = write_bundle(tmp_path / "kidney", several)
+    config = json.loads((folder / "inference.json").read_text())
+    (step,) = [one for one in config["inference"] if "draw_missing_previews" in one]
+    assert "find=@find_cases" in step
+    assert len(config["inference"]) == 7
+
+
+def test_every_key_for_several_channels_has_a_meaning_and_a_rule(tmp_path, several):
+    folder = write_bundle(tmp_path / "kidney", several)
+    for workflow in ("train", "evaluate", "inference"):
+        listed = list_keys_of_bundle(folder, workflow)
+        assert [key.key for key in listed if key.meaning == UNKNOWN or not key.type] == []
+        words = ["--image_channels=3", "--channel_windows=1,2", "--channel_dropout=1"]
+        for word in words:
+            with pytest.raises(ValueError, match=f"^{word[2:].partition('=')[0]} is .*: it must"):
+                read_overrides(folder, workflow, [word])

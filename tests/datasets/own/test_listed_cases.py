@@ -123,3 +123,20 @@ def test_a_datalist_with_readers_gives_them_again(data):
     assert {pair.case: pair.readers for pair in found.pairs} == {
         f"p{n}": {"a": data / "labels" / f"p{n}.nii.gz"} for n in range(6)
     }
+
+
+def test_a_column_for_each_channel_names_its_images(data):
+    table = write_table(
+        data,
+        "image_t1,image_flair,label",
+        "images/p0.nii.gz,images/p1.nii.gz,labels/p0.nii.gz",
+        "images/p2.nii.gz,,labels/p2.nii.gz",
+    )
+    found = find_cases(table, out=data)
+    assert found.faults == []
+    assert [(p.channels, [i.name for i in p.images]) for p in found.pairs] == [
+        (("t1", "flair"), ["p0.nii.gz", "p1.nii.gz"]),
+        (("t1",), ["p2.nii.gz"]),
+    ]
+    with pytest.raises(ValueError, match="has the columns image and image_t1: leave out"):
+        find_cases(write_table(data, "image,image_t1,label", "a,b,c"), out=data)

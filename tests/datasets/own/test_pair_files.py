@@ -110,12 +110,6 @@ def test_a_label_without_an_image_and_two_of_one_image_are_faults(tmp_path):
     ]
 
 
-def test_a_case_without_a_channel_that_others_have_is_a_fault(tmp_path):
-    make(tmp_path, "a_t1.nii a_t2.nii a_seg.nii b_t1.nii b_seg.nii")
-    _, faults = pair_files(tmp_path)
-    assert faults == ["case b has no image t2"]
-
-
 def test_patterns_say_what_names_do_not(tmp_path):
     make(tmp_path, "p1/ct.nii p1/liver.nii p2/ct.nii p2/liver.nii")
     with pytest.raises(ValueError, match=r"known for a label .*--labels"):

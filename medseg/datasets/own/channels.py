@@ -1,0 +1,151 @@
+"""Channels: give the images of all cases the same channels in the same order, by their names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from medseg.base.channels.file_names import make_channel_name
+from medseg.base.text import shorten_list
+from medseg.datasets.own.pair_files import Pair
+from medseg.datasets.sources.dataset_json import read_json
+from medseg.ingest import IngestError
+from medseg.ingest.formats import is_volume_file
+from medseg.ingest.volumes.file import read_file_header
+
+MOST_CHANNELS = 16
+"""More are no channels: volumes of a time series, or images whose names tell each from all."""
+
+
+@dataclass(frozen=True)
+class ChannelRules:
+    """What a person says of the channels of the images.
+
+    Attributes:
+        names: those to use, in this order; empty for all that the names of files tell.
+        allow_missing: whether a case may lack some of them.
+        resample: whether those on another grid are laid onto that of the first.
+    """
+
+    names: tuple[str, ...] = ()
+    allow_missing: bool = False
+    resample: bool = False
+
+
+def align_channels(
+    pairs: Sequence[Pair], folder: Path, rules: ChannelRules
+) -> tuple[list[Pair], list[str]]:
+    """Give all cases the same channels in the same order.
+
+    Files tell their channels by names. The numbers of nnU-Net become the names of dataset.json;
+    those of a file of several volumes are in their order, and come from there or from `rules`.
+
+    Args:
+        pairs: the cases with labels, as found.
+        folder: of the dataset, with its dataset.json.
+        rules: see `ChannelRules`.
+
+    Returns:
+        The cases, with None in the place of a missing image; a file of several volumes is the only
+        image beside the names of all. And what is wrong, a line for each fault.
+
+    Raises:
+        ValueError: names that fit no file or not the number of volumes, or too many channels.
+    """
+    stated = read_channel_names(folder)
+    if all(len(pair.images) == 1 for pair in pairs):
+        counts = [_count_volumes(pair.images[0]) for pair in pairs]
+        if max(counts, default=1) > 1:
+            return _name_volumes(pairs, counts, rules.names or stated)
+    return _order(_name_by_numbers(pairs, stated or rules.names), rules)
+
+
+def read_channel_names(folder: Path) -> tuple[str, ...]:
+    """The names of the channels in dataset.json, of nnU-Net or MSD, in order; none without it.
+
+    Raises:
+        ValueError: dataset.json is damaged.
+
+    Example:
+        >>> read_channel_names(Path("no such folder"))
+        ()
+    """
+    file = folder / "dataset.json"
+    if not file.is_file():
+        return ()
+    try:
+        content = read_json(file)
+        named = content.get("channel_names") or content.get("modality") or {}
+        listed = (
+            named if isinstance(named, list) else [named[key] for key in sorted(named, key=int)]
+        )
+        names = [make_channel_name(str(name)) for name in listed]
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{file} names no channels ({error}): correct it") from error
+    twice = {name for name, count in Counter(names).items() if count > 1 or not name}
+    return tuple(f"{name}_{i}" if name in twice else name for i, name in enumerate(names))
+
+
+def _count_volumes(path: Path | None) -> int:
+    """How many volumes a file holds; 1 where that is not known, for reading says why."""
+    if path is None or not is_volume_file(path):
+        return 1
+    try:
+        header = read_file_header(path)
+    except IngestError:
+        return 1
+    return 1 if header.segments else header.volumes
+
+
+def _name_volumes(
+    pairs: Sequence[Pair], counts: Sequence[int], names: Sequence[str]
+) -> tuple[list[Pair], list[str]]:
+    """Name the volumes of files that hold all channels of their case."""
+    usual = Counter(counts).most_common(1)[0][0]
+    if usual != len(names) or usual > MOST_CHANNELS:
+        said = f"{len(names)} ({', '.join(names)})" if names else "none"
+        raise ValueError(
+            f"{usual} volumes are in most images, and {said} of them have names: where they are "
+            "channels, name each, such as --channels flair,t1, and else split the files"
+        )
+    faults = [
+        f"case {pair.case} has an image of {count} volumes, and others of {usual}"
+        for pair, count in zip(pairs, counts, strict=True)
+        if count != usual
+    ]
+    return [replace(pair, channels=tuple(names)) for pair in pairs], faults
+
+
+def _name_by_numbers(pairs: Sequence[Pair], stated: Sequence[str]) -> list[Pair]:
+    """Give channels that are numbered as those of nnU-Net the names of dataset.json."""
+    found = {channel for pair in pairs for channel in pair.channels}
+    numbers = {f"{place:04}": name for place, name in enumerate(stated)}
+    if not found <= numbers.keys():
+        return list(pairs)
+    return [replace(p, channels=tuple(numbers[each] for each in p.channels)) for p in pairs]
+
+
+def _order(pairs: Sequence[Pair], rules: ChannelRules) -> tuple[list[Pair], list[str]]:
+    """Give all cases the images of the same channels, ordered as in the fullest or by rules."""
+    fullest = max((pair.channels for pair in pairs), key=len, default=())
+    found = tuple(dict.fromkeys([*fullest, *(name for pair in pairs for name in pair.channels)]))
+    names = rules.names or found
+    if unknown := [name for name in names if name not in found]:
+        raise ValueError(
+            f"no image is of the channel {unknown[0]}: the names tell {shorten_list(found)}"
+        )
+    if len(names) > MOST_CHANNELS:
+        raise ValueError(
+            f"the names tell {len(names)} images of a case apart ({shorten_list(found)}): name the "
+            "channels with --channels, or the images with --images"
+        )
+    ordered, faults = [], []
+    for pair in pairs:
+        image_of = dict(zip(pair.channels, pair.images, strict=True))
+        missing = [name for name in names if name not in image_of]
+        ordered.append(replace(pair, images=tuple(map(image_of.get, names)), channels=names))
+        if missing and not (rules.allow_missing and len(missing) < len(names)):
+            faults.append(f"case {pair.case} has no image {' and no '.join(missing)}")
+    return ordered, faults
