@@ -84,7 +84,11 @@ def _check_columns(
 
 def _list_readers(row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, str]:
     """Reader -> label of a line, where it has one."""
-    cells = {name.removeprefix(_READER): str(row[name] or "").strip() for name in columns}
+    named = {name: name.removeprefix(_READER) for name in columns}
+    named = {
+        name: f"reader_{reader}" if reader.isdigit() else reader for name, reader in named.items()
+    }
+    cells = {reader: str(row[name] or "").strip() for name, reader in named.items()}
     return {reader: file for reader, file in sorted(cells.items()) if file}
 
 

@@ -96,8 +96,8 @@ def test_columns_of_a_table_are_readers(data):
     )
     found = find_cases(table, out=data, several_readers=True)
     assert {pair.case: {r: p.name for r, p in pair.readers.items()} for pair in found.pairs} == {
-        "a": {"2": "p1.nii.gz", "anna": "p0.nii.gz"},
-        "b": {"2": "p2.nii.gz"},
+        "a": {"reader_2": "p1.nii.gz", "anna": "p0.nii.gz"},
+        "b": {"reader_2": "p2.nii.gz"},
     }
     assert found.faults == [
         "line 4 of cases.csv has no label",

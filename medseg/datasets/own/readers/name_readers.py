@@ -34,6 +34,8 @@ def find_case_keys(labels: Mapping[Path, Key], images: Iterable[Key]) -> dict[Pa
 def name_readers(words: Mapping[Path, Sequence[str]], cases: Mapping[Path, Key]) -> dict[Path, str]:
     """The reader of each label: the words of its path without those of the case and of all labels.
 
+    A number becomes reader_1.
+
     Args:
         words: all words of each label's path, such as "labels" too.
         cases: see `find_case_keys`.
@@ -45,9 +47,10 @@ def name_readers(words: Mapping[Path, Sequence[str]], cases: Mapping[Path, Key])
     """
     left = {file: _subtract(words[file], cases[file]) for file in cases}
     shared = set.intersection(*(set(each) for each in left.values())) if left else set()
+    own = {file: "_".join(w for w in each if w not in shared) for file, each in left.items()}
     return {
-        file: "_".join(w for w in each if w not in shared) or "_".join(each) or "reader"
-        for file, each in left.items()
+        file: f"reader_{name}" if name.isdigit() else name or "_".join(left[file]) or "reader"
+        for file, name in own.items()
     }
 
 

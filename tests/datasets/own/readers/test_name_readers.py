@@ -32,7 +32,8 @@ def test_a_reader_is_what_differs_in_the_names_of_labels(tmp_path, scheme, reade
     for n in (1, 2, 3):
         names = [label.format(n=n, r=reader) for reader in readers]
         make(tmp_path, " ".join([image.format(n=n), *names]))
-    expected = [{r: label.format(n=n, r=r) for r in readers} for n in (1, 2, 3)]
+    shown = {r: f"reader_{r}" if r.isdigit() else r for r in readers}
+    expected = [{shown[r]: label.format(n=n, r=r) for r in readers} for n in (1, 2, 3)]
     assert list(found(tmp_path).values()) == expected
 
 
