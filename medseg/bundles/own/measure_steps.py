@@ -77,6 +77,7 @@ def _run_steps(bundle: Path) -> tuple[float, int]:
 
     from medseg.base.memory import keep_freed_pages
     from medseg.networks.analysis.cost import measure_growth
+    from medseg.transforms import choose_activation
 
     keep_freed_pages()
     parser = ConfigParser(ConfigParser.load_config_file(str(bundle / "configs" / "train.json")))
@@ -87,7 +88,10 @@ def _run_steps(bundle: Path) -> tuple[float, int]:
     shape, classes = parser["image_size"], parser["classes"]
     batch = parser["batch_size"] * parser.get("patches_per_volume", 1)
     image = torch.randn(batch, network.in_channels, *shape, device=device)
-    label = torch.randint(0, len(classes) + 1, (batch, 1, *shape), device=device)
+    if choose_activation(classes) == "sigmoid":  # a channel for each class
+        label = torch.randint(0, 2, (batch, len(classes), *shape), device=device)
+    else:
+        label = torch.randint(0, len(classes) + 1, (batch, 1, *shape), device=device)
     network.train()
     seconds: list[float] = []
 

@@ -26,6 +26,12 @@ def test_a_step_of_the_config_is_timed_in_a_process_of_its_own(tmp_path):
     assert cost.peak_bytes >= 0
 
 
+@pytest.mark.long
+def test_regions_are_tried_with_a_channel_each(tmp_path):
+    regions = {"whole": [1, 2], "core": [2]}
+    assert measure_steps(make_bundle(tmp_path, classes=regions)).seconds > 0
+
+
 def end_at_once(_bundle, _sender):
     os._exit(137)  # as the system ends a process where memory runs out
 
