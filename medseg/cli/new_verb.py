@@ -57,7 +57,7 @@ def new(
         str | None,
         typer.Option(
             help="What several readers' labels of a case become: consensus (what at least half of "
-            "them drew) or staple."
+            "them drew), staple, or mean (soft labels)."
         ),
     ] = None,
     channels: Annotated[

@@ -88,7 +88,7 @@ class GuidedLoss(nn.Module):
 
     def _find_occurrence(self, target: Tensor, classes: int) -> tuple[Tensor, Tensor]:
         """Which of the classes occur in each image, and whether that is known: both (B, F)."""
-        target = target.flatten(2)
+        target = (target.flatten(2) + 0.5).floor()  # a fraction of half or more is the class
         counts = torch.ones_like(target, dtype=torch.bool)
         if self.ignore_label is not None:
             counts = target != self.ignore_label

@@ -30,14 +30,19 @@ class HybridLoss(nn.Module):
     prediction has the minimum, -1, and there is no upper bound.
 
     The target is (B, 1, *spatial) of labels 0 to C - 1 under "softmax", or (B, C, *spatial) of
-    0 and 1 under either. Sums are taken in float32 at least, under autocast too. A class without a
-    voxel gives a finite loss and gradient. An image of ignored voxels only has the Dice of an empty
-    one, 1, and no gradient.
+    0 and 1 under either, or with `fractions` of what lies between. Sums are taken in float32 at
+    least, under autocast too. A class without a voxel gives a finite loss and gradient. An image of
+    ignored voxels only has the Dice of an empty one, 1, and no gradient.
 
     A weight per voxel multiplies log P there, as w does in the U-Net's sum of w log P; the Dice has
     no weights. The mean still divides by the number of voxels, not by the sum of the weights: a
     voxel of weight 11 counts as 11 voxels whatever the rest of the image weighs, weights of 1
     change nothing, and weights of k multiply the log-likelihood by k.
+
+    With fractions Y, such as the share of readers who marked a voxel, the log-likelihood is the
+    cross-entropy against them, and Y P in the Dice is min(Y, P): on 0 and 1 the two are the same,
+    but the product is best at P of 0 or 1 whatever Y is, and the smaller of both at P = Y (Wang et
+    al. 2023). So P = Y is the best prediction; its cross-entropy is above 0.
 
     Args:
         activation: "softmax" for classes that exclude each other; "sigmoid" for a single
@@ -52,6 +57,8 @@ class HybridLoss(nn.Module):
             the number of the others, and their gradient is exactly 0. None costs nothing.
         cross_entropy_weight: factor of the log-likelihood, the paper's 1/2.
         dice_weight: factor of the Dice.
+        fractions: whether a target of C channels may hold what lies between 0 and 1; under
+            "softmax" the channels of a voxel then add up to 1.
 
     Raises:
         ValueError: an option outside its range; in `forward`, shapes or weights that do not fit
@@ -70,7 +77,8 @@ class HybridLoss(nn.Module):
     `medseg.losses.deep_supervision` refuses it.
 
     Source: Zhou, Siddiquee, Tajbakhsh and Liang 2018, section 3.2, the equation of L(Y, P);
-    weights per voxel: Ronneberger, Fischer and Brox 2015, equation 1.
+    weights per voxel: Ronneberger, Fischer and Brox 2015, equation 1; fractions: Wang,
+    Popordanoska, Bertels, Lemmens and Blaschko, "Dice Semimetric Losses", MICCAI 2023, DML1.
     """
 
     def __init__(
@@ -82,6 +90,7 @@ class HybridLoss(nn.Module):
         ignore_label: int | None = None,
         cross_entropy_weight: float = 0.5,
         dice_weight: float = 1.0,
+        fractions: bool = False,
     ) -> None:
         super().__init__()
         _check_options(activation, class_weights)
@@ -91,10 +100,14 @@ class HybridLoss(nn.Module):
         self.ignore_label = ignore_label
         self.cross_entropy_weight = cross_entropy_weight
         self.dice_weight = dice_weight
+        self.fractions = fractions
 
     @property
     def minimum(self) -> float:
-        """The loss of a perfect prediction, whose log-likelihood is 0 and whose Dice is 1."""
+        """The loss of a perfect prediction, whose log-likelihood is 0 and whose Dice is 1.
+
+        Of fractions it is a bound that is not reached.
+        """
         return -float(self.dice_weight)
 
     def forward(self, logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -112,7 +125,7 @@ class HybridLoss(nn.Module):
             log_likelihood = F.log_softmax(logits, 1)
             probability, mass = log_likelihood.exp(), truth
         else:
-            log_likelihood = F.logsigmoid(logits * (2 * truth - 1))
+            log_likelihood = self._find_log_likelihood(logits, truth)
             probability, mass = logits.sigmoid(), counted.expand_as(logits)
         if self.ignore_label is not None:
             probability = probability * counted
@@ -120,8 +133,15 @@ class HybridLoss(nn.Module):
             log_likelihood = log_likelihood * _flatten(weight, self.batch).to(logits.dtype)
         weights = logits.new_tensor(self.class_weights or [1.0] * logits.shape[1])
         likelihood = _compute_mean(log_likelihood, mass * weights[:, None])
-        dice = (_compute_dice(probability, truth) * weights).sum(1) / weights.sum()
+        shared = torch.minimum(probability, truth) if self.fractions else probability * truth
+        dice = (_compute_dice(shared, probability, truth) * weights).sum(1) / weights.sum()
         return -(self.cross_entropy_weight * likelihood + self.dice_weight * dice).mean()
+
+    def _find_log_likelihood(self, logits: Tensor, truth: Tensor) -> Tensor:
+        """Y log P + (1 - Y) log(1 - P) of each channel; for Y of 0 and 1 in one term."""
+        if self.fractions:
+            return -F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+        return F.logsigmoid(logits * (2 * truth - 1))
 
     def _make_truth(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Return the truth (B, C, voxels), zero where ignored, and the mask of what counts.
@@ -131,13 +151,14 @@ class HybridLoss(nn.Module):
         exclusive = self.activation == "softmax"  # of C >= 2 channels
         as_labels = exclusive and target.shape[1] == 1
         ignored = None if self.ignore_label is None else target == self.ignore_label
-        _check_values(target, ignored, highest=logits.shape[1] - 1 if as_labels else 1)
+        highest, whole = logits.shape[1] - 1 if as_labels else 1, as_labels or not self.fractions
+        _check_values(target, ignored, highest=highest, whole=whole)
         truth = target if ignored is None else target.masked_fill(ignored, 0)
         if as_labels:
             truth = torch.zeros_like(logits).scatter_(1, truth.long(), 1.0)
         elif exclusive:
             ignored = None if ignored is None else ignored.any(1, keepdim=True)
-            _check_exclusive(truth, ignored)
+            _check_exclusive(truth, ignored, fractions=self.fractions)
         if ignored is None:
             return truth, logits.new_ones(1, 1, 1)
         counted = (~ignored).to(logits.dtype)
@@ -180,9 +201,9 @@ def _compute_mean(x: Tensor, mass: Tensor) -> Tensor:
     return (x * mass).sum((1, 2)) / mass.sum((1, 2)).clamp_min(torch.finfo(x.dtype).tiny)
 
 
-def _compute_dice(probability: Tensor, truth: Tensor) -> Tensor:
-    """Soft Dice (B, C) of each image and class."""
-    return (2 * (probability * truth).sum(2) + SMOOTH) / ((probability + truth).sum(2) + SMOOTH)
+def _compute_dice(shared: Tensor, probability: Tensor, truth: Tensor) -> Tensor:
+    """Soft Dice (B, C) of each image and class, of what probability and truth share."""
+    return (2 * shared.sum(2) + SMOOTH) / ((probability + truth).sum(2) + SMOOTH)
 
 
 def _check_options(activation: str, class_weights: Sequence[float] | None) -> None:
@@ -210,20 +231,27 @@ def _check_voxel_weights(weight: Tensor, logits: Tensor) -> None:
         )
 
 
-def _check_values(target: Tensor, ignored: Tensor | None, *, highest: int) -> None:
-    valid = (target >= 0) & (target <= highest) & (target == target.round())
+def _check_values(target: Tensor, ignored: Tensor | None, *, highest: int, whole: bool) -> None:
+    valid = (target >= 0) & (target <= highest)
+    valid = valid & (target == target.round()) if whole else valid
     valid = valid if ignored is None else valid | ignored
     if not valid.all():
         wrong = target[~valid].unique()[:3].tolist()
         raise ValueError(
-            f"target values must be the integers 0 to {highest}, got {', '.join(map(str, wrong))}: "
+            f"target values must be {'the integers ' * whole}0 to {highest}, got "
+            f"{', '.join(map(str, wrong))}: "
             "map the labels (monai.transforms.MapLabelValued) or name the value in ignore_label"
         )
 
 
-def _check_exclusive(truth: Tensor, ignored: Tensor | None) -> None:
+def _check_exclusive(truth: Tensor, ignored: Tensor | None, *, fractions: bool) -> None:
     marks = truth.sum(1, keepdim=True)
-    single = marks == 1
+    single = (marks - 1).abs() <= 1e-3 if fractions else marks == 1
+    if fractions and not (single if ignored is None else single | ignored).all():
+        raise ValueError(
+            f"under softmax the fractions of a voxel must add up to 1, got {marks.min():g} to "
+            f"{marks.max():g}: use activation='sigmoid' for regions that overlap"
+        )
     if not (single if ignored is None else single | ignored).all():
         raise ValueError(
             f"under softmax each voxel must have exactly one class, got {int(marks.min())} to "

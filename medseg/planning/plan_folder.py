@@ -175,7 +175,8 @@ def plan_folder(
     found = replace(found, values=tuple(sorted({*found.values, *targets.values})))
     named = cases.classes if classes is None else classes
     chosen = choose_classes(data, name, found.values) if named is None else dict(named)
-    choices = [*make_plan(found, preset=preset), *_choose_channels(found, channels)]
+    plan = [*make_plan(found, preset=preset), *_choose_channels(found, channels)]
+    choices = targets.adapt(plan)
     _warn_of_rare(found, choices)
     if ignored := [value for value in find_ignored(data) if value in found.values]:
         choices = [*choices, Choice("ignore", ignored, "what dataset.json calls so")]

@@ -14,7 +14,9 @@ from medseg.datasets.own.class_names import choose_classes, find_ignored
 from medseg.datasets.own.find_cases import FoundCases
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.readers.agreement import Agreement, average
+from medseg.datasets.own.readers.combine import MEAN
 from medseg.datasets.own.readers.join_readers import find_values, join_readers
+from medseg.planning.plan import Choice
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +36,18 @@ class ReaderTargets:
     method: str | None = None
     values: Sequence[int] = ()
     agreement: Sequence[Agreement] = ()
+
+    def adapt(self, choices: Sequence[Choice]) -> list[Choice]:
+        """The choices of a plan; for soft labels with the layer that learns them."""
+        if self.method != MEAN:
+            return list(choices)
+        layers = next(one for one in choices if one.key == "_layers_")
+        soft = replace(
+            layers,
+            value=[*layers.value, "soft"],
+            why=f"{layers.why}; the target is the mean of several readers",
+        )
+        return [soft if one is layers else one for one in choices]
 
     def summarise(self) -> dict[str, Any]:
         """How they were combined, how many cases each reader has, and how far two agree."""

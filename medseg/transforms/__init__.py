@@ -21,6 +21,7 @@ from medseg.transforms.ignored_voxels import DropIgnoredd, get_ignored_index
 from medseg.transforms.instances import LabelInstances, LabelInstancesd, label_instances
 from medseg.transforms.loaded_dataset import LoadedDataset, copy_untransformed
 from medseg.transforms.readers.load_readers import LoadReaders
+from medseg.transforms.readers.reader_shares import ReaderSharesd, SharesAsTargetd
 from medseg.transforms.regions import RegionMasksd, list_members
 from medseg.transforms.separate_objects import SeparateObjectsd
 from medseg.transforms.slice_dataset import SliceDataset
@@ -46,10 +47,12 @@ __all__ = [
     "MergeLabelsd",
     "RandElasticGrid",
     "RandElasticGridd",
+    "ReaderSharesd",
     "RegionMasksd",
     "ResampleSpacingd",
     "ScaleChannelsd",
     "SeparateObjectsd",
+    "SharesAsTargetd",
     "SliceDataset",
     "StoredDataset",
     "choose_activation",

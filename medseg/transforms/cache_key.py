@@ -88,10 +88,11 @@ class CaseHash:
 
     def __call__(self, case: Mapping[str, Any]) -> bytes:
         """The name, in ASCII, of what `load` makes of a case, whose files are those that exist."""
-        values = [str(value) for value in case.values()]
-        paths = [path for key in case for path in list_paths(case[key]) if os.path.exists(path)]
+        found = [v.values() if isinstance(v, Mapping) else [v] for v in case.values()]
+        values = [value for each in found for value in each]
+        paths = [path for value in values for path in list_paths(value) if os.path.exists(path)]
         files = [Path(path) for path in paths]
-        return compute_fingerprint(files, "\n".join([self.description, *values])).encode()
+        return compute_fingerprint(files, "\n".join([self.description, *map(str, values)])).encode()
 
 
 def describe(value: Any) -> str:

@@ -219,3 +219,11 @@ def test_a_weight_out_of_range_is_refused(weight):
 def test_a_text_for_the_flag_is_refused():
     with pytest.raises(TypeError, match="class_guide must be True or False, got 'true'"):
         GuidedLoss(Recorder(), class_guide="true")
+
+
+def test_of_fractions_a_class_occurs_where_half_say_so():
+    loss = GuidedLoss(HybridLoss(activation="sigmoid", fractions=True))
+    found = [
+        loss._find_occurrence(torch.full((1, 1, 4), share), 1)[0].item() for share in (0.25, 0.5, 1)
+    ]
+    assert found == [0, 1, 1]

@@ -457,3 +457,61 @@ def test_values_that_are_no_labels_are_refused(activation, target, message):
     with pytest.raises(ValueError, match=message) as caught:
         loss(torch.zeros(1, 3, 2), torch.tensor([target]))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_fractions_of_0_and_1_are_a_target_of_0_and_1(activation):
+    logits = torch.randn(2, 3, 5, generator=torch.Generator().manual_seed(0))
+    target = F.one_hot(torch.arange(10).reshape(2, 5) % 3, 3).movedim(-1, 1).float()
+    soft, hard = (HybridLoss(activation=activation, fractions=on) for on in (True, False))
+    assert soft(logits, target).item() == pytest.approx(hard(logits, target).item(), abs=1e-6)
+
+
+def test_fractions_on_paper():
+    """Two voxels of P = 1/2 and Y = 1/4, 3/4: the entropy is log 2, shared 2 (1/4 + 1/2) of 2."""
+    target = torch.tensor([[[0.25, 0.75]]])
+    loss = HybridLoss(activation="sigmoid", fractions=True)
+    assert loss(torch.zeros(1, 1, 2), target).item() == pytest.approx(
+        math.log(2) / 2 - 0.75, abs=1e-5
+    )
+
+
+@pytest.mark.parametrize("weights", [(0.5, 1.0), (0.0, 1.0), (1.0, 0.0)])
+def test_no_prediction_is_better_than_the_fractions_themselves(weights):
+    target = torch.tensor([[[0.25, 0.5, 0.75, 0.1]]])
+    loss = HybridLoss(
+        activation="sigmoid",
+        fractions=True,
+        cross_entropy_weight=weights[0],
+        dice_weight=weights[1],
+    )
+    best = loss(target.logit(), target)
+    random = torch.Generator().manual_seed(0)
+    others = [loss(torch.randn(1, 1, 4, generator=random) * 3, target) for _ in range(200)]
+    sure = [loss(50 * (2.0 * (target >= level) - 1), target) for level in (0.05, 0.5, 0.7)]
+    assert best < min([*others, *sure])
+
+
+def test_fractions_under_softmax_are_the_cross_entropy_against_them():
+    logits = torch.randn(1, 3, 4, generator=torch.Generator().manual_seed(0))
+    target = torch.tensor([0.5, 0.25, 0.25])[None, :, None].expand(1, 3, 4)
+    loss = HybridLoss(fractions=True, dice_weight=0, cross_entropy_weight=1)
+    assert loss(logits, target).item() == pytest.approx(F.cross_entropy(logits, target).item())
+
+
+def test_fractions_that_do_not_add_up_and_those_that_were_not_announced_are_refused():
+    half = torch.full((1, 2, 4), 0.4)
+    with pytest.raises(ValueError, match=r"fractions of a voxel must add up to 1, got 0.8 to 0.8"):
+        HybridLoss(fractions=True)(torch.zeros(1, 2, 4), half)
+    with pytest.raises(ValueError, match=r"target values must be the integers 0 to 1, got 0.4"):
+        HybridLoss()(torch.zeros(1, 2, 4), half)
+    with pytest.raises(ValueError, match=r"target values must be 0 to 1, got 1.5"):
+        HybridLoss(fractions=True)(torch.zeros(1, 2, 4), half + 1.1)
+
+
+def test_ignored_voxels_of_fractions_have_no_gradient():
+    logits = torch.zeros(1, 1, 3, requires_grad=True)
+    target = torch.tensor([[[0.25, 255, 0.75]]])
+    HybridLoss(activation="sigmoid", fractions=True, ignore_label=255)(logits, target).backward()
+    assert logits.grad[0, 0].tolist()[1] == 0
+    assert (logits.grad[0, 0, ::2] != 0).all()

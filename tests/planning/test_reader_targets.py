@@ -89,7 +89,7 @@ def test_several_labels_of_a_case_without_the_option_are_a_fault_that_names_it(d
     with pytest.raises(ValueError, match="1 fault in the data"):
         plan_folder("kidney", data)
     assert "5 cases have several labels, such as p0_0 (labels/p0_0_a.nii.gz" in caplog.text
-    assert "pass --readers consensus or --readers staple" in caplog.text
+    assert "pass --readers consensus, staple or mean" in caplog.text
 
 
 def test_faults_of_readers_and_of_other_cases_are_told_at_once_and_nothing_is_written(

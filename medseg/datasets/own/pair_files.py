@@ -36,7 +36,7 @@ _IMAGE_WORDS = """
 LABEL_WORDS = frozenset(_LABEL_WORDS.split())
 IMAGE_WORDS = frozenset(_IMAGE_WORDS.split())
 
-SEVERAL_READERS = "where they are of several readers, pass --readers consensus or --readers staple"
+SEVERAL_READERS = "where they are of several readers, pass --readers consensus, staple or mean"
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,19 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
+from monai.bundle import ConfigParser
+from monai.data import list_data_collate
 from planning.test_plan import CT, FOUND, MR
+from planning.test_plan_folder import data as data  # a fixture
+from planning.test_reader_targets import add_readers
 
 from medseg.bundles.check import find_faults
 from medseg.bundles.keys.describe import UNKNOWN, list_keys_of_bundle
 from medseg.bundles.overrides import read_overrides
 from medseg.bundles.own.write_bundle import TASK_FILE, build_own, check_new, write_bundle
 from medseg.planning.plan import make_plan
+from medseg.planning.plan_folder import plan_folder
 from medseg.planning.task import make_task
 
 
@@ -104,3 +110,22 @@ def test_every_key_for_several_channels_has_a_meaning_and_a_rule(tmp_path, sever
         for word in words:
             with pytest.raises(ValueError, match=f"^{word[2:].partition('=')[0]} is .*: it must"):
                 read_overrides(folder, workflow, [word])
+
+
+def test_a_bundle_of_soft_labels_gives_the_fractions_of_its_readers_to_the_loss(data, tmp_path):
+    add_readers(data)
+    planned = plan_folder("kidney", data, readers="mean", patients="(p[0-9])")
+    planned.write_datalist()
+    bundle = write_bundle(tmp_path / "bundles" / "kidney", planned.task)
+    parser = ConfigParser(ConfigParser.load_config_file(str(bundle / "configs" / "train.json")))
+    parser["dataset_dir"], parser["folds"] = "data/kidney", 2
+    parser["affine_prob"] = 0.0
+    batch = list_data_collate(list(parser.get_parsed_content("train#dataset")))
+    drawn = {round(v, 4) for v in batch["label"].as_subclass(torch.Tensor).unique().tolist()}
+    assert drawn & {0.5, 0.3333, 0.6667}
+    assert drawn <= {0, 0.3333, 0.5, 0.6667, 1}
+    network, loss = (parser.get_parsed_content(key) for key in ("network", "loss"))
+    network.train()
+    loss(network(batch["image"].as_subclass(torch.Tensor)), batch["label"]).backward()
+    validated = parser.get_parsed_content("validate#dataset")[0]["label"]
+    assert set(validated.unique().tolist()) == {0, 1}  # scores are of the readers' consensus

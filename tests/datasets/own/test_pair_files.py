@@ -105,7 +105,7 @@ def test_a_label_without_an_image_and_two_of_one_image_are_faults(tmp_path):
     _, faults = pair_files(tmp_path)
     assert faults == [
         "1 case has several labels, such as c (mask/c.nii, seg/c.nii): where they are of several "
-        "readers, pass --readers consensus or --readers staple",
+        "readers, pass --readers consensus, staple or mean",
         "label labels/q.nii has no image",
     ]
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from medseg.base.class_values import Classes
 from medseg.base.components import find_box
 
-CONSENSUS, STAPLE = METHODS = ("consensus", "staple")
-"""How the labels of several readers may be combined."""
+CONSENSUS, STAPLE, MEAN = METHODS = ("consensus", "staple", "mean")
+"""How the labels of several readers may be combined. Under "mean" a training learns the share of
+the readers; the label map that scores are measured against is the consensus."""
 
 _MARGIN_VOXELS = 1  # STAPLE also learns from the background: this much of it
 
