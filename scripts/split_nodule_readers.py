@@ -5,8 +5,8 @@ python scripts/split_nodule_readers.py NODULE_SLICES OUT [--fewest 2]
 NODULE_SLICES has images/PATIENT_NODULE.png, the slices of 128x128 of a nodule one below the other,
 and readers/ with the same names, where bit j is the mask of reader j. Of each nodule the slice is
 taken that has the most pixels marked by any reader. A reader who outlined the nodule but not that
-slice has an empty mask; one who did not outline it has none. The readers of a nodule are numbered in
-the order of their marks: reader_0 of two scans need not be one person.
+slice has an empty mask; one who did not outline it has none. The readers of a nodule are numbered
+in the order of their marks: reader_0 of two scans need not be one person.
 """
 
 from __future__ import annotations
