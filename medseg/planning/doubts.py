@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from math import prod
 
 import numpy as np
@@ -46,8 +47,9 @@ def find_doubts(facts: Sequence[CaseFacts]) -> list[Doubt]:
     """The cases that differ from the others, with what is odd, in their order.
 
     Looked at are the size of voxels and images, the volume of each label, the values of the image
-    within labels, and whether a label lies where mirrored it would fit the others better. A label
-    that is only shifted is found by `medseg crossval`.
+    within labels, whether two channels have each other's values, and whether a label lies where
+    mirrored it would fit the others better. A label that is only shifted is found by `medseg
+    crossval`.
 
     Example:
         >>> find_doubts([])
@@ -59,6 +61,7 @@ def find_doubts(facts: Sequence[CaseFacts]) -> list[Doubt]:
         *_find_odd_sizes(facts),
         *_find_odd_labels(facts),
         *_find_odd_values(facts),
+        *_find_exchanged_channels(facts),
         *_find_mirrored(facts),
     ]
     order = {one.case: number for number, one in enumerate(facts)}
@@ -115,6 +118,35 @@ def _find_odd_channels(those: Sequence[tuple[str, ChannelFacts]]) -> Iterator[Do
         case, channel = those[number]
         said = f"median value within labels {middles[number]:.4g}, of the others {middle:.4g}"
         yield Doubt(case, f"{channel.name}: {said}" if channel.name else said)
+
+
+def _find_exchanged_channels(facts: Sequence[CaseFacts]) -> Iterator[Doubt]:
+    """Cases two of whose channels have each the values that the other has in the other cases."""
+    middles = np.array([[_find_middle(channel) for channel in one.channels] for one in facts])
+    if np.isnan(middles).all(axis=0).any():
+        return
+    usual = np.nanmedian(middles, axis=0)
+    spread = OUTLIER * _SD * np.nanmedian(np.abs(middles - usual), axis=0)
+    for one, values in zip(facts, middles, strict=True):
+        for a, b in combinations(range(len(values)), 2):
+            pair, far = [a, b], spread[[a, b]]
+            own = np.abs(values[pair] - usual[pair])
+            exchanged = np.abs(values[[b, a]] - usual[pair])
+            if (own > far).all() and (exchanged <= far).all():
+                names = [one.channels[place].name for place in (a, b)]  # type: ignore[union-attr]
+                said = f"{values[a]:.4g} and {values[b]:.4g}, of the others {usual[a]:.4g} and"
+                yield Doubt(
+                    one.case,
+                    f"channels {' and '.join(names)} may be exchanged: median values within labels "
+                    f"{said} {usual[b]:.4g}",
+                )
+
+
+def _find_middle(channel: ChannelFacts | None) -> float:
+    """The median value of a channel within labels; NaN where there is none."""
+    if channel is None or not len(channel.foreground):
+        return float("nan")
+    return float(np.median(channel.foreground))
 
 
 def _find_mirrored(facts: Sequence[CaseFacts]) -> Iterator[Doubt]:

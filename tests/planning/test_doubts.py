@@ -91,3 +91,35 @@ def test_odd_values_of_a_channel_name_it():
     facts[7] = replace(facts[7], channels=(None, odd))
     (doubt,) = find_doubts(facts)
     assert doubt.finding.startswith("t1: median value within labels 900, of the others ")
+
+
+def make_channels(facts, *middles):
+    """The same cases with channels of these values, in each case a little others."""
+    random = np.random.default_rng(1)
+    return [
+        replace(
+            one,
+            channels=tuple(
+                ChannelFacts(random.normal(m, 5, 50).astype(np.float32), name=f"c{n}")
+                for n, m in enumerate(middles)
+            ),
+        )
+        for one in facts
+    ]
+
+
+def test_channels_in_another_order_than_those_of_the_others_are_told():
+    facts = make_channels(make_facts(), 100, 300, 900)
+    first, second, third = facts[7].channels
+    swapped = (replace(first, name="c1"), replace(second, name="c0"))[::-1]
+    facts[7] = replace(facts[7], channels=(*swapped, third))
+    (said,) = [one for one in find_doubts(facts) if "exchanged" in one.finding]
+    assert said.case == "c7"
+    assert said.finding.startswith("channels c0 and c1 may be exchanged: median values within")
+
+
+def test_channels_of_like_values_and_missing_ones_are_not_told_as_exchanged():
+    facts = make_channels(make_facts(), 100, 100)
+    facts[3] = replace(facts[3], channels=(None, facts[3].channels[1]))
+    assert not [one for one in find_doubts(facts) if "exchanged" in one.finding]
+    assert find_doubts(make_channels(make_facts(), 100)) == []
