@@ -242,10 +242,15 @@ def _choose_values(found: Fingerprint) -> list[Choice]:
     if len(windows) == 1:
         return [Choice("window_hu", windows[0], why)] if windows[0] else []
     names = [one.name for one in found.channels]
-    order = "the files of a case, in this order, as their names or the numbers of nnU-Net tell"
+    lacking = [
+        f"; {one.name} is in {one.cases} of {found.cases} cases"
+        for one in found.channels
+        if one.cases < found.cases
+    ]
+    order = "in this order, told by names, by the numbers of nnU-Net or in a file by their order"
     modality = "CT" if found.channels[0].is_ct else "MR"
     return [
-        Choice("image_channels", names, order),
+        Choice("image_channels", names, order + "".join(lacking)),
         Choice("in_channels", len(names), "one for each of them"),
         Choice("modality", modality, f"of {names[0]}, which checks and previews look at"),
         Choice(

@@ -13,6 +13,7 @@ from planning.test_reader_targets import add_readers
 
 from medseg.bundles.own import make_bundle
 from medseg.bundles.own.measure_steps import StepCost
+from medseg.bundles.segmenter import segment as segment_image
 
 
 def test_it_prints_each_choice_with_its_reason_and_what_to_run_next(data):
@@ -156,6 +157,15 @@ def test_channels_are_trained_on_and_segmented_whatever_form_they_come_in(two_ch
         assert ended.exit_code == 0, ended.output
         masks.append(read(f"out_{source}/p6.nii.gz"))
     assert all(np.array_equal(masks[0], mask) for mask in masks)
+    files = [f"new/p6/p6_{channel}.nii.gz" for channel in ("flair", "t1")]
+    for image in (files, "four/p6.nii.gz"):
+        assert np.array_equal(segment_image(image, bundle="run").mask, masks[0])
+    with pytest.raises(ValueError, match=r"3 paths are given, and .* is for images of 2 channels"):
+        segment_image([*files, files[0]], bundle="run")
+    with pytest.raises(ValueError, match="holds 1 of the 2 channels flair, t1"):
+        segment_image(files[0], bundle="run")
+    with pytest.raises(TypeError, match="is for images of 2 channels: give the path of each"):
+        segment_image(np.zeros((4, 4, 4)), bundle="run", affine=np.eye(4))
     scored = run_medseg("evaluate", "-b", "run", "--output_dir", "scores", "--section", "test")
     assert scored.exit_code == 0, scored.output
     (two_channels / "numbered" / "p6_0001.nii.gz").unlink()

@@ -147,5 +147,7 @@ def _order(pairs: Sequence[Pair], rules: ChannelRules) -> tuple[list[Pair], list
         missing = [name for name in names if name not in image_of]
         ordered.append(replace(pair, images=tuple(map(image_of.get, names)), channels=names))
         if missing and not (rules.allow_missing and len(missing) < len(names)):
-            faults.append(f"case {pair.case} has no image {' and no '.join(missing)}")
+            remedy = "" if rules.allow_missing else ", or pass --allow-missing-channel"
+            lacking = " and no ".join(missing)
+            faults.append(f"case {pair.case} has no image {lacking}: add it{remedy}")
     return ordered, faults
