@@ -121,3 +121,12 @@ def test_readers_of_dicom_are_refused(tmp_path, monkeypatch):
     (tmp_path / "scans" / "a.dcm").write_bytes(b"")
     with pytest.raises(ValueError, match="--readers takes label files"):
         plan_folder("kidney", tmp_path / "scans", readers="consensus")
+
+
+def test_a_list_whose_labels_of_readers_are_gone_is_refused(data):
+    add_readers(data)
+    plan_folder("kidney", data, readers="consensus").write_datalist()
+    for label in (data / "labels").glob("*_b.nii.gz"):
+        label.unlink()
+    with pytest.raises(FileNotFoundError, match="labels of readers are missing, first"):
+        [prepared.list_cases("data/kidney", part, folds=2) for part in ("training", "test")]
