@@ -14,6 +14,7 @@ from medseg.engines.resume import Resume, check_run
 from medseg.engines.resume_record import describe_run
 from medseg.engines.run_folder import choose_run_folder
 from medseg.engines.schedule.learning_rate import LearningRate, compute_rate_factor
+from medseg.engines.schedule.parameter_groups import group_parameters
 from medseg.engines.schedule.time_budget import TimeBudget
 from medseg.engines.trained_on import RecordTraining
 
@@ -38,6 +39,7 @@ __all__ = [
     "compute_rate_factor",
     "describe_run",
     "end_group",
+    "group_parameters",
     "keep_log",
     "read_config_as_run",
     "read_config_in_use",

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from medseg.base.choices.rules import RULES
+from medseg.base.choices.rules import NETWORK_PARTS, RULES
 from medseg.base.class_values import check_classes, check_values
 
 EXPRESSION_MARKS = ("$", "@", "%")
@@ -75,6 +75,7 @@ def _describe_contradictions(plain: Mapping[str, Any]) -> Iterator[str]:
             "binary, or sr to False"
         )
     yield from _describe_warmup_faults(plain.get("warmup_epochs", 0), plain)
+    yield from _describe_freeze_faults(plain)
     for key in ("image_size", "spacing_mm"):
         axes = 3 if key == "spacing_mm" else plain.get("spatial_dims")
         if axes and key in plain and len(plain[key]) != axes:
@@ -93,6 +94,17 @@ def _describe_warmup_faults(epochs: int, plain: Mapping[str, Any]) -> Iterator[s
             f"warmup_epochs {epochs} takes all of max_epochs {plain['max_epochs']}: pass "
             f"--warmup_epochs {plain['max_epochs'] - 1} or less"
         )
+
+
+def _describe_freeze_faults(plain: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with frozen parts beside the number of epochs."""
+    freeze, epochs = plain.get("freeze", ()), plain.get("freeze_epochs", 0)
+    if epochs and not freeze:
+        yield f"freeze_epochs is {epochs} and freeze names no part: pass --freeze \"['encoder']\""
+    if freeze and not epochs and plain.get("thawed_rate", 1.0) == 1.0:
+        yield "freeze names parts that learn from the first epoch on: pass --freeze_epochs 5"
+    if len(set(freeze)) == len(NETWORK_PARTS) and epochs >= plain.get("max_epochs", math.inf):
+        yield f"all parts are frozen in all of {epochs} epochs: freeze fewer, or for fewer epochs"
 
 
 def _find_class_faults(plain: Mapping[str, Any]) -> Iterator[str]:

@@ -31,6 +31,7 @@ from medseg.base.choices.rule import (
 )
 
 LR_SCHEDULES = ("constant", "polynomial", "cosine", "one_cycle")
+NETWORK_PARTS = ("encoder", "decoder", "heads")
 _MOST_CHANNELS = 2**16  # of a level; a convolution between two such levels has 154 GB of weights
 _WIDEST = 255  # voxels of a kernel or a stride, along one axis
 
@@ -132,7 +133,12 @@ RULES: Mapping[str, Rule] = {
     "spatial_dims": Rule("2 or 3", lambda x: is_whole(x, 2) and x <= 3),
     "learning_rate": make_number_rule("above 0, at most 1000", lambda x: 0 < x <= 1000),
     "lr_schedule": make_word_rule(*LR_SCHEDULES),
-    "warmup_epochs": make_whole_rule(0),
+    **dict.fromkeys(("warmup_epochs", "freeze_epochs"), make_whole_rule(0)),
+    "freeze": Rule(
+        f"a list of words, each {', '.join(NETWORK_PARTS[:-1])} or {NETWORK_PARTS[-1]}",
+        lambda value: is_list_of(value, lambda word: word in NETWORK_PARTS, least=0),
+    ),
+    "thawed_rate": make_number_rule("above 0, at most 1", lambda x: 0 < x <= 1),
     **dict.fromkeys(("border_sigma", "elastic_sigma_px"), _POSITIVE),
     "surface_tolerance": _NOT_NEGATIVE,
     **dict.fromkeys(("flip_prob", "flip_prob_axis0", "affine_prob", "elastic_prob"), _PROBABILITY),

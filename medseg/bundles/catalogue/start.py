@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,11 @@ logger = logging.getLogger(__name__)
 
 
 def start_from(
-    network: NestedUNet, source: str | os.PathLike[str] | None, *, resume: bool = False
+    network: NestedUNet,
+    source: str | os.PathLike[str] | None,
+    *,
+    freeze: Sequence[str] = (),
+    resume: bool = False,
 ) -> Transfer | None:
     """Start a network from the weights of a bundle, a run or a file, and log what was kept.
 
@@ -25,16 +30,24 @@ def start_from(
         network: changed in place.
         source: name or folder of a bundle, folder of a run, or a file of weights; None does
             nothing.
+        freeze: parts of the network that are not to learn at first.
         resume: whether the run goes on, and has weights of its own.
 
     Raises:
         FileNotFoundError: there is no such bundle, or it has no weights.
-        ValueError: nothing of the weights fits.
+        ValueError: nothing of the weights fits, or a part that is frozen would be random.
 
     Example:
         >>> start_from(network, "hippocampus")  # doctest: +SKIP
     """
-    if source is None or resume:
+    if resume:
+        return None
+    if source is None:
+        if freeze and network.encoder is None:
+            raise ValueError(
+                f"freeze names {freeze[0]}, which is random at the start: pass --start_from, or "
+                "leave freeze out"
+            )
         return None
     file = Path(source)
     if not file.is_file():
@@ -45,7 +58,13 @@ def start_from(
                 "some, see `medseg bundles list`, or their file"
             )
     from medseg.networks import transfer_weights
+    from medseg.networks.weights.parts import find_part
 
     found = transfer_weights(network, file)
     logger.info("started from %s: %s", source, found.describe())
+    if new := [key for key in found.new if find_part(key) in freeze]:
+        raise ValueError(
+            f"freeze names {find_part(new[0])}, of which {source} has no {new[0]} that fits: leave "
+            "that part out"
+        )
     return found

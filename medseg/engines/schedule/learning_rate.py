@@ -9,6 +9,7 @@ from ignite.handlers.param_scheduler import ParamScheduler
 from torch.optim import Optimizer
 
 from medseg.base.choices import check_choices
+from medseg.engines.schedule.parameter_groups import FROZEN
 from medseg.engines.schedule.schedulers import find_schedulers
 from medseg.engines.schedule.time_budget import TimeBudget
 
@@ -88,6 +89,8 @@ class LearningRate(ParamScheduler):
     With a budget of time the schedule runs over that time and not over steps, so that it ends where
     the run does, on any machine.
 
+    Groups of `group_parameters` that are frozen have the rate 0 in the first epochs.
+
     Put it among the objects of `Resume`: its state holds the schedule of the run.
 
     Args:
@@ -95,6 +98,7 @@ class LearningRate(ParamScheduler):
         schedule: "constant", "polynomial", "cosine" or "one_cycle".
         warmup_epochs: epochs in which the rate rises to its base, before the schedule.
         budget: the time that the run may take.
+        freeze_epochs: first epochs in which frozen groups do not learn, see `group_parameters`.
 
     Raises:
         ValueError: no such schedule, or a warm-up before one cycle. When the trainer starts, if the
@@ -112,18 +116,21 @@ class LearningRate(ParamScheduler):
         schedule: str = "constant",
         warmup_epochs: int = 0,
         budget: TimeBudget | None = None,
+        freeze_epochs: int = 0,
     ) -> None:
         super().__init__(optimizer, "lr")
         check_choices({"lr_schedule": schedule, "warmup_epochs": warmup_epochs})
         self.schedule = schedule
         self.warmup_epochs = warmup_epochs
+        self.freeze_epochs = freeze_epochs
         self.budget = None if budget is None or budget.seconds is None else budget
         self.steps: int | None = None
         self._run = (0, 0)
+        self._epoch = 0
 
     def attach(self, engine: Engine, event: Any = Events.ITERATION_STARTED) -> None:
         """Look at the run when it starts, and set the rates at the start of each step."""
-        if self.schedule != "constant" or self.warmup_epochs:
+        if self.schedule != "constant" or self.warmup_epochs or self.freeze_epochs:
             engine.add_event_handler(Events.STARTED, self.check)
             engine.add_event_handler(event, self)
 
@@ -154,7 +161,7 @@ class LearningRate(ParamScheduler):
         self._run = steps, self.warmup_epochs * batches
         if self.schedule != "constant" and self.budget is None:
             self._keep_length(steps, batches)
-        self.event_index = engine.state.iteration - 1
+        self.event_index, self._epoch = engine.state.iteration - 1, engine.state.epoch
         super().__call__(engine, name)
 
     def get_param(self) -> list[float]:
@@ -167,8 +174,12 @@ class LearningRate(ParamScheduler):
         factor = compute_rate_factor(
             step, schedule=self.schedule, steps=max(steps, step + 1), warmup_steps=warmup_steps
         )
-        groups = self.optimizer_param_groups
-        return [group.setdefault("initial_lr", group["lr"]) * factor for group in groups]
+        is_frozen = self._epoch <= self.freeze_epochs
+        return [
+            group.setdefault("initial_lr", group["lr"])
+            * (0.0 if is_frozen and group.get(FROZEN) else factor)
+            for group in self.optimizer_param_groups
+        ]
 
     def state_dict(self) -> dict[str, Any]:
         """The schedule of the run, and over how many steps the rate falls."""

@@ -181,3 +181,25 @@ def test_a_device_that_torch_does_not_know_is_refused_before_torch_is_imported()
         check_choices({"device": "gpu"})
     for device in ("cpu", "cuda", "cuda:1", "mps"):
         check_choices({"device": device})
+
+
+@pytest.mark.parametrize(
+    ("choices", "fault"),
+    [
+        ({"freeze_epochs": 3, "freeze": []}, "freeze_epochs is 3 and freeze names no part"),
+        ({"freeze": ["encoder"]}, "learn from the first epoch on: pass --freeze_epochs 5"),
+        (
+            {"freeze": ["encoder", "decoder", "heads"], "freeze_epochs": 4, "max_epochs": 4},
+            "all parts are frozen in all of 4 epochs",
+        ),
+        ({"freeze": ["bottom"], "freeze_epochs": 4}, "each encoder, decoder or heads"),
+    ],
+)
+def test_parts_that_are_frozen_in_vain_are_refused(choices, fault):
+    with pytest.raises(ValueError, match=fault):
+        check_choices(choices)
+
+
+def test_parts_that_learn_later_or_more_slowly_are_right():
+    check_choices({"freeze": ["encoder"], "freeze_epochs": 2, "max_epochs": 4})
+    check_choices({"freeze": ["encoder", "heads"], "thawed_rate": 0.1})

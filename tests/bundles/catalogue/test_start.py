@@ -34,3 +34,12 @@ def test_nothing_is_done_without_a_source_or_in_a_run_that_goes_on(source, resum
 def test_a_bundle_without_weights_is_refused():
     with pytest.raises(FileNotFoundError, match="start_from names liver, which has no weights"):
         start_from(make(), "liver")
+
+
+def test_a_part_that_would_be_random_is_not_frozen(tmp_path):
+    torch.save(make().state_dict(), tmp_path / "w.pt")
+    with pytest.raises(ValueError, match=r"freeze names heads, of which .*w\.pt has no nodes"):
+        start_from(make(3), tmp_path / "w.pt", freeze=["encoder", "heads"])
+    assert start_from(make(3), tmp_path / "w.pt", freeze=["encoder"]).new
+    with pytest.raises(ValueError, match="random at the start: pass --start_from"):
+        start_from(make(), None, freeze=["encoder"])
