@@ -22,6 +22,7 @@ from monai.transforms import (
 
 from medseg.base import memory
 from medseg.ingest import IngestError, Reason, find_series, load
+from medseg.ingest.metadata import RESAMPLED
 from medseg.ingest.reader import SameGridd, VolumeReader
 from medseg.ingest.volumes import voxels
 
@@ -289,3 +290,27 @@ def test_a_reader_remembers_the_last_series_alone(tmp_path):
         write_series(tmp_path / name, make_series())
         reader.get_data([tmp_path / name])
     assert [path.name for path in reader._series] == ["c", "d", "e", "f"]
+
+
+def test_volumes_of_a_file_are_channels_only_where_it_is_asked_for(tmp_path):
+    array = np.random.default_rng(0).integers(0, 99, (3, 4, 5, 2)).astype(np.int16)
+    image = nib.Nifti1Image(array, np.eye(4))
+    image.header.set_xyzt_units("mm")
+    nib.save(image, tmp_path / "a.nii")
+    paths = [tmp_path / "a.nii"]
+    with pytest.raises(IngestError, match="not one volume"):
+        VolumeReader().get_data(paths)
+    values, _ = VolumeReader(all_volumes=True).get_data(paths)
+    np.testing.assert_array_equal(values, np.moveaxis(array, -1, 0))
+    one, _ = VolumeReader(all_volumes=True, volume=1).get_data(paths)
+    np.testing.assert_array_equal(one, array[..., 1])
+
+
+def test_channels_that_were_resampled_are_named_in_the_meta_data(tmp_path):
+    for name, step in (("fine", 1.0), ("coarse", 2.0)):
+        image = nib.Nifti1Image(np.ones((8, 4, 4), np.int16), np.diag([step, 1, 1, 1]))
+        image.header.set_xyzt_units("mm")
+        nib.save(image, tmp_path / f"{name}.nii")
+    paths = [tmp_path / "fine.nii", tmp_path / "coarse.nii"]
+    _, meta = VolumeReader(resample_channels=True).get_data(paths)
+    assert meta[RESAMPLED] == "coarse.nii onto fine.nii, 100% of it"

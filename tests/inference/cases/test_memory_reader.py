@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK
-from monai.transforms import LoadImaged
+from monai.transforms import EnsureChannelFirstd, LoadImaged
 
 from medseg.geometry import Geometry
 from medseg.inference.cases.memory_reader import MemoryReader, take_image
@@ -64,3 +64,11 @@ def test_load_imaged_gets_what_is_held_and_nothing_afterwards():
     reader.let_go()
     with pytest.raises(RuntimeError, match="holds no image"):
         reader.get_data(())
+
+
+def test_channels_that_are_held_stay_channels():
+    reader = MemoryReader()
+    array = np.arange(48, dtype=np.float32).reshape(2, 2, 3, 4)
+    reader.hold(array, Geometry((2, 3, 4), np.diag([1, 2, 3, 1.0])))
+    image = EnsureChannelFirstd("image")(LoadImaged("image", reader=reader)({"image": "x"}))
+    np.testing.assert_array_equal(image["image"].numpy(), array)

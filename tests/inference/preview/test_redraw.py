@@ -1,5 +1,6 @@
 """Tests of medseg.inference.preview.redraw: a missing preview comes from the label map there is."""
 
+import functools
 import logging
 
 import nibabel as nib
@@ -8,7 +9,12 @@ import pytest
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged, Orientationd
 from PIL import Image
 
-from medseg.inference import WritePicturePreviewd, WritePreviewd, draw_missing_previews
+from medseg.inference import (
+    WritePicturePreviewd,
+    WritePreviewd,
+    draw_missing_previews,
+    find_channel_cases,
+)
 from medseg.ingest.pictures.load import PictureReader
 from medseg.ingest.reader import VolumeReader
 
@@ -97,3 +103,15 @@ def test_that_of_a_picture_is_drawn_too(tmp_path):
 
 def test_an_input_that_is_gone_is_left_to_the_run_to_refuse(tmp_path):
     assert draw(tmp_path) == 0
+
+
+def test_cases_of_several_channels_are_found_as_the_run_found_them(tmp_path):
+    values = np.random.default_rng(0).random((12, 10, 4)).astype(np.float32)
+    for name in ("a_0000", "a_0001"):
+        save(values, tmp_path / "in" / f"{name}.nii.gz")
+    save((values > 0.5).astype(np.uint8), tmp_path / "out" / "a.nii.gz")
+    writer = WritePreviewd("pred", tmp_path / "out", classes=["bright"])
+    find = functools.partial(find_channel_cases, channels=["flair", "t1"])
+    drawn = draw_missing_previews(writer, READ, tmp_path / "in", existing="skip", find=find)
+    assert drawn == 1
+    assert (tmp_path / "out" / "a.png").exists()
