@@ -64,7 +64,8 @@ def stack_channels(
             where one does not reach, it gets its lowest value.
 
     Returns:
-        The channels (C, I, J, K), and in words which were resampled, "" if none was.
+        The channels (C, I, J, K), and in words which were resampled, by their numbers from 1, and
+        how much of the first each covers; "" if none was.
 
     Raises:
         IngestError: "different-grids" without `resample`, or where a channel covers less than
@@ -73,7 +74,7 @@ def stack_channels(
     if len(arrays) == 1:
         return arrays[0], ""
     laid, done = [], []
-    for array, grid, name in zip(arrays, grids, names, strict=True):
+    for number, (array, grid, name) in enumerate(zip(arrays, grids, names, strict=True), start=1):
         if array.ndim != 3:
             finding = f"{name} has {len(array)} volumes, and is one of {len(arrays)} channels"
             raise IngestError(Reason.NOT_3D, finding)
@@ -83,7 +84,7 @@ def stack_channels(
             covered = _measure_covered(grid, grids[0])
             _check_covered(covered, names=(names[0], name))
             array = resample_onto(array, grid, grids[0])
-            done.append(f"{Path(name).name} onto {Path(names[0]).name}, {covered:.0%} of it")
+            done.append(f"channel {number} onto the grid of the first, {covered:.0%} covered")
         laid.append(array)
     return np.stack(laid), "; ".join(done)
 

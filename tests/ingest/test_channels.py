@@ -44,7 +44,7 @@ def test_a_channel_on_another_grid_is_refused_or_laid_onto_the_first(tmp_path):
         load_channels([fine, coarse])
     array, _, done = load_channels([fine, coarse], resample=True)
     assert array[1, :7, 0, 0].tolist() == [0, 0.5, 1, 1.5, 2, 2.5, 3]
-    assert done == "coarse.nii onto fine.nii, 100% of it"
+    assert done == "channel 2 onto the grid of the first, 100% covered"
 
 
 def test_a_line_in_the_world_stays_one_on_a_turned_and_shifted_grid():

@@ -313,4 +313,4 @@ def test_channels_that_were_resampled_are_named_in_the_meta_data(tmp_path):
         nib.save(image, tmp_path / f"{name}.nii")
     paths = [tmp_path / "fine.nii", tmp_path / "coarse.nii"]
     _, meta = VolumeReader(resample_channels=True).get_data(paths)
-    assert meta[RESAMPLED] == "coarse.nii onto fine.nii, 100% of it"
+    assert meta[RESAMPLED] == "channel 2 onto the grid of the first, 100% covered"

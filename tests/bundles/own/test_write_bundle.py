@@ -129,3 +129,19 @@ def test_a_bundle_of_soft_labels_gives_the_fractions_of_its_readers_to_the_loss(
     loss(network(batch["image"].as_subclass(torch.Tensor)), batch["label"]).backward()
     validated = parser.get_parsed_content("validate#dataset")[0]["label"]
     assert set(validated.unique().tolist()) == {0, 1}  # scores are of the readers' consensus
+
+
+@pytest.mark.parametrize(
+    ("channels", "window", "percentiles"),
+    [((CT, MR), [-17, 201], None), ((MR, CT), None, [1, 99])],
+    ids=["CT first", "CT second"],
+)
+def test_the_preview_has_the_window_of_a_ct_that_is_first(tmp_path, channels, window, percentiles):
+    named = tuple(replace(one, name=f"c{n}") for n, one in enumerate(channels))
+    plan = make_plan(replace(FOUND, channels=named))
+    task = make_task("kidney", plan, classes={"a": [1]}, values=[0, 1], dataset_dir="data")
+    config = json.loads((write_bundle(tmp_path / "kidney", task) / "inference.json").read_text())
+    parser = ConfigParser(config)
+    assert parser.get_parsed_content("preview_window") == window
+    assert parser.get_parsed_content("preview_percentiles") == percentiles
+    assert config["modality"] == ("CT" if window else "MR")
