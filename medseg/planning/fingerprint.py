@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medseg.planning.case_facts import PERCENTILES, CaseFacts, ChannelFacts
 
@@ -13,9 +14,12 @@ MOST_VALUES = {2: 40, 3: 130}
 """By dimensions; of more values none is taken for a label. TotalSegmentator has 117 classes in
 volumes, Cityscapes 35 in pictures, where masks that were once JPEG have 80 values and more."""
 
-MIRRORED = 0.5
-"""A label whose mirror image lies more on another label than this part of what it does on itself
-is told from that label by its side alone."""
+MIRRORED = 0.9
+"""Where labels that are mirrored overlap with those of other cases less than so many times as much
+as they do otherwise, images have a side that tells them apart."""
+
+COMPARED = 40
+"""So many cases are compared with each other, spread evenly over all."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Fingerprint:
         smallest_mm: label value -> the edge of a cube of its median volume, in mm; in pixels for
             pictures.
         channels: the values of each.
-        one_sided_axes: axes along which a label is told from another by its side.
+        one_sided_axes: axes along which the labels of all cases lie more to one side.
     """
 
     cases: int
@@ -164,16 +168,26 @@ def _collect(facts: Sequence[CaseFacts], value: int) -> list[int]:
 
 
 def _is_one_sided(facts: Sequence[CaseFacts], values: Sequence[int], axis: int) -> bool:
-    """Whether mirrored along an axis a label lies where another one does."""
-    maps = {}
+    """Whether labels lie elsewhere, mirrored along an axis, than those of other cases do."""
+    step = -(-len(facts) // COMPARED)
     for value in values:
-        found = [one.places[value] for one in facts if value in one.places]
-        if found:
-            maps[value] = np.mean(found, axis=0)
-    for value, place in maps.items():
-        mirrored = np.flip(place, axis)
-        own = float(np.minimum(mirrored, place).sum())
-        others = [np.minimum(mirrored, other).sum() for v, other in maps.items() if v != value]
-        if others and float(max(others)) > MIRRORED * max(own, 1e-9):
+        found = [one.places[value] for one in facts[::step] if value in one.places]
+        if len(found) < 2:
+            continue
+        places = np.stack(found)
+        own = _compute_overlap(places, places)
+        if _compute_overlap(np.flip(places, axis + 1), places) < MIRRORED * own:
             return True
     return False
+
+
+def _compute_overlap(places: NDArray, others: NDArray) -> float:
+    """The mean Dice between a map of one case and the map of each other case."""
+    scores = []
+    for number, place in enumerate(places):
+        rest = np.delete(others, number, axis=0)
+        axes = tuple(range(1, rest.ndim))
+        total = place.sum() + rest.sum(axis=axes)
+        shared = 2 * np.minimum(place, rest).sum(axis=axes)
+        scores.append(shared / np.maximum(total, np.finfo(np.float32).tiny))
+    return float(np.mean(scores))

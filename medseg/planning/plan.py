@@ -119,6 +119,7 @@ def make_plan(
         *_explain_patch(patch, strides, kernels, shape, most),
         Choice("channels", channels, f"doubled from level to level, at most {size.most_channels}"),
         *_choose_norm(found, batch),
+        _choose_patches(patch, shape),
         *_choose_training(found, size, batch),
         *_choose_augmentation(found),
     ]
@@ -320,8 +321,15 @@ def _choose_norm(found: Fingerprint, batch: int) -> list[Choice]:
     ]
 
 
+def _choose_patches(patch: Sequence[int], shape: Sequence[int]) -> Choice:
+    """How many patches of an image a step has."""
+    if all(n >= of_all for n, of_all in zip(patch, shape, strict=True)):
+        return Choice("patches_per_volume", 1, "a patch holds the whole of the median image")
+    return Choice("patches_per_volume", 2, "one around a labelled voxel, one anywhere")
+
+
 def _choose_training(found: Fingerprint, size: Size, batch: int) -> list[Choice]:
-    training, patches = count_training_cases(found.cases), 2
+    training = count_training_cases(found.cases)
     steps = max(training // batch, 1)
     epochs = min(max(round(size.steps / steps), 1), MOST_EPOCHS)
     are_volumes = found.dimensions == 3
@@ -332,7 +340,6 @@ def _choose_training(found: Fingerprint, size: Size, batch: int) -> list[Choice]
     )
     return [
         Choice("batch_size", batch, batch_why),
-        Choice("patches_per_volume", patches, "one around a labelled voxel, one anywhere"),
         Choice("max_epochs", epochs, epochs_why),
         Choice("learning_rate", 0.003, "the learning rate rises once to this and falls"),
         Choice(
@@ -351,12 +358,12 @@ def _choose_training(found: Fingerprint, size: Size, batch: int) -> list[Choice]
 
 
 def _choose_augmentation(found: Fingerprint) -> list[Choice]:
-    """Mirror along those axes alone along which no label is told from another by its side."""
+    """Mirror along those axes alone along which labels lie as before when they are mirrored."""
     fair = [axis for axis in range(found.dimensions) if axis not in found.one_sided_axes]
-    why = "along every axis: mirrored, no label would lie where another one does"
+    why = "along every axis: mirrored labels lie where those of other cases do"
     if found.one_sided_axes:
         sides = " or ".join(AXES[found.dimensions][axis] for axis in found.one_sided_axes)
-        why = f"not from {sides}: mirrored, a label would lie where another one does"
+        why = f"not from {sides}: mirrored labels lie elsewhere than those of other cases"
     if found.dimensions == 3:
         prob = Choice(
             "flip_prob", FLIP_PROB if fair else 0.0, "the chance to be mirrored, for each axis"

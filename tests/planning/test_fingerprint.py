@@ -57,16 +57,26 @@ def test_the_coarse_axis_has_its_tenth_percentile():
     assert make_fingerprint(cases).coarse_mm == pytest.approx(2)
 
 
-def test_a_label_that_is_told_by_its_side_makes_the_axis_one_sided():
-    assert make_fingerprint([facts()]).one_sided_axes == (1,)
-    core = place(0, (0.4, 0.6))
-    middle = {1: core, 2: 1 - core}
-    assert make_fingerprint([facts(places=middle)]).one_sided_axes == ()
+def test_an_axis_to_one_side_of_which_all_labels_lie_is_one_sided():
+    two = [facts("a"), facts("b")]
+    assert make_fingerprint(two).one_sided_axes == (1,)
+    core = {1: place(0, (0.4, 0.6)), 2: place(2, (0.3, 0.7))}
+    assert make_fingerprint([facts(places=core), facts("b", places=core)]).one_sided_axes == ()
 
 
-def test_a_single_label_is_never_one_sided():
-    single = facts(counts={0: 10, 1: 5}, places={1: place(0, (0, 0.3))})
-    assert make_fingerprint([single]).one_sided_axes == ()
+def test_a_single_label_that_always_lies_on_one_side_makes_the_axis_one_sided():
+    cases = [facts(case, counts={0: 10, 1: 5}, places={1: place(0, (0, 0.3))}) for case in "ab"]
+    assert make_fingerprint(cases).one_sided_axes == (0,)
+
+
+def test_labels_that_lie_on_either_side_in_other_cases_make_no_axis_one_sided():
+    sides = [(0, 0.4), (0.6, 1)] * 2
+    cases = [facts(str(n), places={1: place(1, side)}) for n, side in enumerate(sides)]
+    assert make_fingerprint(cases).one_sided_axes == ()
+
+
+def test_a_single_case_says_nothing_of_sides():
+    assert make_fingerprint([facts()]).one_sided_axes == ()
 
 
 def test_in_how_many_cases_a_label_is_counts():

@@ -116,7 +116,13 @@ def test_voxels_of_different_size_are_resampled():
     assert made["spacing_mm"] == [1.0, 1.0, 1.0]
 
 
-def test_flips_are_for_labels_that_are_not_told_by_their_side():
+def test_a_patch_that_holds_the_whole_image_is_cut_once():
+    assert plan()["image_size"] == [40, 56, 40]
+    assert plan()["patches_per_volume"] == 1
+    assert plan(replace(FOUND, shape=(200, 200, 200)))["patches_per_volume"] == 2
+
+
+def test_flips_are_for_labels_that_lie_as_before_when_they_are_mirrored():
     assert (plan()["flip_prob"], plan()["flip_axes"]) == (0.5, [0, 2])
     assert plan(replace(FOUND, one_sided_axes=()))["flip_axes"] == [0, 1, 2]
     assert plan(replace(FOUND, one_sided_axes=(0, 1, 2)))["flip_prob"] == 0
