@@ -28,8 +28,8 @@ class LoadChannelsd(MapTransform):
     """Load an image of several channels, (C, I, J, K), with MONAI's `LoadImage`.
 
     A case names a file for each channel, in the order of `channels`, None in the place of one that
-    is missing; or one file that holds all. The values of a missing channel are 0, and the meta data
-    name it at `medseg.base.channels.missing.MISSING`.
+    is missing; or one file that holds all. The values of a missing channel are 0, and the case and
+    the meta data name it at `medseg.base.channels.missing.MISSING`.
 
     Args:
         keys: the image.
@@ -63,6 +63,7 @@ class LoadChannelsd(MapTransform):
         loaded = dict(data)
         for key in self.key_iterator(loaded):
             loaded[key] = self._load(loaded[key])
+            loaded[MISSING] = loaded[key].meta[MISSING]
         return loaded
 
     def _load(self, given: Any) -> MetaTensor:

@@ -9,6 +9,7 @@ from monai.transforms import EnsureChannelFirstd
 from medseg.base.channels.missing import MISSING
 from medseg.ingest.channel_loader import LoadChannelsd
 from medseg.ingest.reader import VolumeReader
+from medseg.transforms import ScaleChannelsd, StoredDataset
 
 SHAPE = (4, 5, 6)
 
@@ -72,3 +73,13 @@ def test_cases_that_lack_different_channels_make_a_batch(save):
     one, two = save("1.nii", 1), save("2.nii", 2)
     items = [{"image": load(files, allow_missing=True)} for files in ([one, None], [None, two])]
     assert list_data_collate(items)["image"].shape == (2, 2, *SHAPE)
+
+
+def test_a_copy_on_the_disk_knows_which_channel_is_missing(save, tmp_path):
+    case = {"image": [save("1.nii", 1), None], "case": "c"}
+    load_channels = LoadChannelsd("image", VolumeReader(), ["a", "b"], allow_missing=True)
+    for _ in range(2):  # the second is read from the disk
+        kept = StoredDataset([case], load_channels, tmp_path / "cache")[0]
+        assert kept[MISSING] == "b"
+        scaled = ScaleChannelsd("image", ["a", "b"], [None, [-10, 30]])(kept)["image"]
+        assert not scaled[1].any()

@@ -1,11 +1,12 @@
-"""Missing: which channels of an image are not there, by its meta data."""
+"""Missing: which channels of an image are not there, as its case and its meta data say."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 MISSING = "missing_channels"
-"""Key of the meta data with the names of the channels that a case lacks and commas between them;
-empty where all are there, and not set where an image has one channel."""
+"""Key of a case, and of the meta data of its image, with the names of the channels that it lacks
+and commas between them; empty where all are there, and not set where an image has one channel. A
+copy of a case on a disk has no meta data."""
 
 _BETWEEN = ", "
 
@@ -15,12 +16,12 @@ def join_names(names: Sequence[str]) -> str:
     return _BETWEEN.join(names)
 
 
-def list_missing(meta: Mapping[str, Any]) -> list[str]:
-    """The names of the channels that an image lacks.
+def list_missing(known: Mapping[Any, Any]) -> list[str]:
+    """The names of the channels that an image lacks, by its case or its meta data.
 
     Example:
         >>> list_missing({MISSING: "t1, t2"}), list_missing({})
         (['t1', 't2'], [])
     """
-    names = str(meta.get(MISSING, ""))
+    names = str(known.get(MISSING, ""))
     return names.split(_BETWEEN) if names else []

@@ -52,11 +52,10 @@ class DropChannelsd(Randomizable, MapTransform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         changed = dict(data)
         for key in self.key_iterator(changed):
-            changed[key] = self._drop(changed[key])
+            changed[key] = self._drop(changed[key], list_missing(data))
         return changed
 
-    def _drop(self, image: Tensor) -> Tensor:
-        missing = list_missing(getattr(image, "meta", {}))
+    def _drop(self, image: Tensor, missing: Sequence[str]) -> Tensor:
         lacking = [place for place, name in enumerate(self.channels) if name in missing]
         there = [place for place in range(len(self.channels)) if place not in lacking]
         image = image.clone()

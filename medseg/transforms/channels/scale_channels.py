@@ -20,7 +20,7 @@ class ScaleChannelsd(MapTransform):
     window gets the mean 0 and the standard deviation 1. A channel that is missing stays 0.
 
     Args:
-        keys: the image, as loaded.
+        keys: the image, as `medseg.ingest.channel_loader.LoadChannelsd` loads it.
         channels: their names.
         windows: of each its window, lowest and highest value, or None.
 
@@ -51,11 +51,10 @@ class ScaleChannelsd(MapTransform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         scaled = dict(data)
         for key in self.key_iterator(scaled):
-            scaled[key] = self._scale(scaled[key])
+            scaled[key] = self._scale(scaled[key], list_missing(data))
         return scaled
 
-    def _scale(self, image: Tensor) -> Tensor:
-        missing = list_missing(getattr(image, "meta", {}))
+    def _scale(self, image: Tensor, missing: Sequence[str]) -> Tensor:
         scaled = image.clone()
         for place, (name, scaler) in enumerate(zip(self.channels, self.scalers, strict=True)):
             if name not in missing:

@@ -14,8 +14,8 @@ def drop(prob, times=1, missing=""):
     """Which channels stay, of each time."""
     transform = DropChannelsd("image", NAMES, prob=prob)
     transform.set_random_state(0)
-    images = [MetaTensor(torch.ones(3, 2, 2), meta={MISSING: missing}) for _ in range(times)]
-    return [transform({"image": one})["image"].flatten(1).any(dim=1).tolist() for one in images]
+    cases = [{"image": MetaTensor(torch.ones(3, 2, 2)), MISSING: missing} for _ in range(times)]
+    return [transform(one)["image"].flatten(1).any(dim=1).tolist() for one in cases]
 
 
 @pytest.mark.parametrize("missing", ["", "b", "a, c"])
