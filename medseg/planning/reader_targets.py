@@ -14,7 +14,7 @@ from medseg.datasets.own.class_names import choose_classes, find_ignored
 from medseg.datasets.own.find_cases import FoundCases
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.readers.agreement import Agreement, average
-from medseg.datasets.own.readers.combine import MEAN
+from medseg.datasets.own.readers.combine import MEAN, MODEL
 from medseg.datasets.own.readers.join_readers import find_values, join_readers
 from medseg.planning.plan import Choice
 
@@ -94,6 +94,7 @@ def make_targets(
         return ReaderTargets(cases)
     labelled = [pair for pair in cases.pairs if pair.label is not None]
     values, faults = find_values(labelled)
+    faults |= _find_taken_names(labelled)
     if faults or cases.faults or not labelled:
         others = [pair for pair in labelled if pair.case not in faults]
         return ReaderTargets(replace(cases, pairs=others, faults=[*cases.faults, *faults.values()]))
@@ -105,8 +106,21 @@ def make_targets(
     return ReaderTargets(joined, method, values, made.agreement)
 
 
+def _find_taken_names(pairs: Sequence[Pair]) -> dict[str, str]:
+    """Case -> what is wrong with the name of a reader that tables give to the network."""
+    return {
+        pair.case: f"case {pair.case}: a reader is called {MODEL!r} by the names of files, as "
+        "tables call the network: rename them"
+        for pair in pairs
+        if MODEL in pair.readers
+    }
+
+
 def _warn_of_few(pairs: Sequence[Pair]) -> None:
-    """Say which readers have a single case: that may be a name which is no reader's."""
+    """Say which readers have a single case, whose names may be no readers', or that none differ."""
+    if all(len(pair.readers) < 2 for pair in pairs):
+        logger.warning("no case has labels of two readers: leave --readers out, or correct names")
+        return
     drawn = Counter(reader for pair in pairs for reader in pair.readers)
     few = [reader for reader, count in drawn.items() if count == 1]
     if few and max(drawn.values()) > 1:

@@ -130,3 +130,17 @@ def test_a_list_whose_labels_of_readers_are_gone_is_refused(data):
         label.unlink()
     with pytest.raises(FileNotFoundError, match="labels of readers are missing, first"):
         [prepared.list_cases("data/kidney", part, folds=2) for part in ("training", "test")]
+
+
+def test_a_reader_who_is_called_as_the_network_is_a_fault(data, caplog):
+    add_readers(data)
+    (data / "labels" / "p0_0_c.nii.gz").rename(data / "labels" / "p0_0_model.nii.gz")
+    with pytest.raises(ValueError, match="1 fault in the data"):
+        plan_folder("kidney", data, readers="consensus")
+    assert "case p0_0: a reader is called 'model' by the names of files" in caplog.text
+
+
+def test_the_option_without_several_readers_is_warned_of(data, caplog):
+    planned = plan_folder("kidney", data, readers="consensus")
+    assert "no case has labels of two readers: leave --readers out" in caplog.text
+    assert planned.readers.summarise()["agreement"] == []

@@ -19,6 +19,9 @@ CONSENSUS, STAPLE, MEAN = METHODS = ("consensus", "staple", "mean")
 """How the labels of several readers may be combined. Under "mean" a training learns the share of
 the readers; the label map that scores are measured against is the consensus."""
 
+MODEL = "model"
+"""What tables of readers call the network, so that no reader may be called so."""
+
 _MARGIN_VOXELS = 1  # STAPLE also learns from the background: this much of it
 
 
