@@ -228,16 +228,16 @@ def test_a_server_that_hangs_is_one_line_and_nothing_is_lost(orthanc, launch, tm
     orthanc.process.send_signal(signal.SIGSTOP)
     process = launch()
     try:
-        assert wait_for(30, list_lines, tmp_path)
+        assert wait_for(120, list_lines, tmp_path)
         process.join(6)
+        (line,) = list_lines(tmp_path)
     finally:
         orthanc.process.send_signal(signal.SIGCONT)
-    (line,) = list_lines(tmp_path)
     assert "did not answer within 2 s" in line
     upload(orthanc, tmp_path / "in", make_mr(1))
-    assert wait_for(30, lambda: count_results(orthanc) == expect_once(1))
+    assert wait_for(120, lambda: count_results(orthanc) == expect_once(1))
     process.terminate()
-    process.join(30)
+    process.join(120)
     assert process.exitcode == 0
     assert sum("all works again" in line for line in list_lines(tmp_path)) == 1
 
@@ -248,10 +248,10 @@ def test_ctrl_c_ends_it_with_one_line_and_the_series_is_done_at_the_next_start(
     write_settings(tmp_path, orthanc)
     upload(orthanc, tmp_path / "in", make_mr(1))
     process = launch()
-    assert wait_for(30, lambda: (tmp_path / "work" / "state.sqlite").exists())
+    assert wait_for(120, lambda: (tmp_path / "work" / "state.sqlite").exists())
     process.join(0.8)
     os.kill(process.pid, signal.SIGINT)
-    process.join(30)
+    process.join(120)
     assert process.exitcode == 130
     last = (tmp_path / "stderr").read_text().splitlines()[-1]
     assert last.startswith("interrupted: the series that was being done")
@@ -261,10 +261,10 @@ def test_ctrl_c_ends_it_with_one_line_and_the_series_is_done_at_the_next_start(
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of 240 kB, where it may be mounted."""
+    """A disk of 640 kB, where it may be mounted."""
     disk = tmp_path / "work"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=240k", "tmpfs", str(disk)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=640k", "tmpfs", str(disk)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("no disk can be mounted here")
     yield disk
@@ -274,17 +274,17 @@ def small_disk(tmp_path):
 def test_a_full_disk_is_one_line_and_nothing_is_lost(orthanc, small_disk, launch, tmp_path):
     write_settings(tmp_path, orthanc)
     upload(orthanc, tmp_path / "in", make_mr(1))
-    (small_disk / "filler").write_bytes(bytes(140_000))
+    (small_disk / "filler").write_bytes(bytes(540_000))
     process = launch()
-    assert wait_for(30, list_lines, tmp_path)
+    assert wait_for(120, list_lines, tmp_path)
     process.join(2)
     lines = list_lines(tmp_path)
     assert 1 <= len(lines) <= 2  # one of the images and one of the state, each of which has no room
     assert all("No space left" in each or "disk is full" in each for each in lines)
     (small_disk / "filler").unlink()
-    assert wait_for(30, lambda: count_results(orthanc) == expect_once(1))
+    assert wait_for(120, lambda: count_results(orthanc) == expect_once(1))
     process.terminate()
-    process.join(30)
+    process.join(120)
     assert process.exitcode == 0
     assert list_files(tmp_path) == []
 
