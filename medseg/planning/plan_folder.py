@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from medseg.base.text import count_noun
 from medseg.datasets import fold_split, prepared
 from medseg.datasets.own.channels import ChannelRules, align_channels
-from medseg.datasets.own.class_names import choose_classes, find_ignored
+from medseg.datasets.own.class_names import choose_classes, find_ignored, read_declared_values
 from medseg.datasets.own.find_cases import find_cases
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.readers.agreement import FILE as AGREEMENT_FILE
@@ -21,6 +21,7 @@ from medseg.planning.case_facts import CaseFacts, measure_case
 from medseg.planning.describe_split import describe_split
 from medseg.planning.doubts import Doubt, find_doubts
 from medseg.planning.fingerprint import Fingerprint, make_fingerprint
+from medseg.planning.label_values import check_classes, find_undeclared
 from medseg.planning.plan import (
     CHANNEL_DROPOUT,
     FEWEST_CASES,
@@ -153,6 +154,7 @@ def plan_folder(
         ValueError: there are no cases, or cases are faulty, each of which was logged.
     """
     channels = channels or ChannelRules()
+    _check_pattern(patients)
     cases = find_cases(
         data,
         out=lists / name,
@@ -170,7 +172,13 @@ def plan_folder(
         channels,
     )
     items = [_list_item(pair, patients) for pair in labelled]
-    facts = _measure(labelled, [*cases.faults, *lacking], resample=channels.resample)
+    declared = read_declared_values(data) if classes is None else ()
+    facts = _measure(
+        labelled,
+        [*cases.faults, *lacking],
+        declared=declared,
+        resample=channels.resample,
+    )
     found = make_fingerprint(facts)
     found = replace(found, values=tuple(sorted({*found.values, *targets.values})))
     named = cases.classes if classes is None else classes
@@ -178,13 +186,16 @@ def plan_folder(
     plan = [*make_plan(found, preset=preset), *_choose_channels(found, channels)]
     choices = targets.adapt(plan)
     _warn_of_rare(found, choices)
-    if ignored := [value for value in find_ignored(data) if value in found.values]:
+    ignored = [value for value in find_ignored(data) if value in found.values]
+    if classes is not None:
+        check_classes(classes, found.values, ignored=ignored)
+    if ignored:
         choices = [*choices, Choice("ignore", ignored, "what dataset.json calls so")]
     given = [pair.fold for pair in labelled if pair.fold is not None]
-    folds = max(given) + 1 if given else None
+    folds = _check_folds(given) if given else None
     if folds is None:
         _check_patients(items)
-    if folds is not None:
+    else:
         choices = [*choices, Choice("folds", folds, "the cases came with them")]
     return PlannedFolder(
         name=name,
@@ -202,6 +213,33 @@ def plan_folder(
     )
 
 
+def _check_pattern(patients: str | None) -> None:
+    """Refuse what is no regular expression, before any case is looked for."""
+    try:
+        re.compile(patients or "")
+    except re.error as error:
+        raise ValueError(
+            f"--patients {patients} is no regular expression ({error}): write the part that is the "
+            "patient in brackets, such as '(p[0-9]+)_'"
+        ) from error
+
+
+def _check_folds(given: Sequence[int]) -> int:
+    """How many folds cases came with; refuse one alone, and numbers without a case."""
+    folds = max(given) + 1
+    if folds < 2:
+        raise ValueError(
+            "all cases are in fold 0, and none is left to train on: give two folds or more, or "
+            "leave the folds out to let medseg choose them"
+        )
+    if empty := sorted({*range(folds)} - {*given}):
+        raise ValueError(
+            f"no case is in fold {empty[0]}, and fold {folds - 1} has some: number the folds from "
+            "0 on without a gap"
+        )
+    return folds
+
+
 def _check_patients(items: Sequence[Mapping[str, Any]]) -> None:
     """Refuse cases of too few patients: one each is for training, validation and test."""
     patients = {item["patient"] for item in items}
@@ -217,7 +255,7 @@ def _warn_of_rare(found: Fingerprint, choices: Sequence[Choice]) -> None:
     """Say which labels are in so few cases, or so small, that they can hardly be learnt."""
     spacing = next((one.value for one in choices if one.key == "spacing_mm"), found.spacing_mm)
     for value, cases in found.present.items():
-        if cases < FOLDS:
+        if cases < min(FOLDS, found.cases):
             logger.warning(
                 "label %d is in %d of %s: a fold without it cannot be validated on it",
                 *(value, cases, count_noun(found.cases, "case")),
@@ -245,7 +283,11 @@ def _choose_channels(found: Fingerprint, rules: ChannelRules) -> list[Choice]:
 
 
 def _measure(
-    pairs: Sequence[Pair], faults: Sequence[str], *, resample: bool = False
+    pairs: Sequence[Pair],
+    faults: Sequence[str],
+    *,
+    declared: Collection[int] = (),
+    resample: bool = False,
 ) -> list[CaseFacts]:
     """The facts of all cases; all faults are logged before one of them is raised."""
     found, all_faults = [], list(faults)
@@ -254,6 +296,7 @@ def _measure(
             found.append(measure_case(pair, resample_channels=resample))
         except ValueError as fault:
             all_faults.append(str(fault))
+    all_faults += find_undeclared(found, declared)
     if all_faults:
         for line in all_faults:
             logger.warning("%s", line)
@@ -269,7 +312,7 @@ def _list_item(pair: Pair, patients: str | None) -> dict[str, Any]:
     patient = pair.patient or pair.case
     if patients is not None:
         match = re.search(patients, pair.case)
-        if match is None or not match.groups():
+        if match is None or not match.groups() or not match[1]:
             raise ValueError(
                 f"--patients {patients} finds no group in the name of case {pair.case}: write the "
                 "part that is the patient in brackets, such as '(p[0-9]+)_'"

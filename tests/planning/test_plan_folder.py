@@ -64,6 +64,39 @@ def test_a_pattern_that_finds_no_patient_is_refused(data, tmp_path):
     assert not (tmp_path / "bundles").exists()
 
 
+def test_a_pattern_that_finds_no_patient_in_some_case_or_is_none_at_all_is_refused(data):
+    with pytest.raises(ValueError, match=r"--patients p\(1\)\? finds no group in .* p0_0"):
+        plan_folder("kidney", data, patients="p(1)?")
+    with pytest.raises(ValueError, match=r"--patients \(p is no regular expression"):
+        plan_folder("kidney", data, patients="(p")
+
+
+def test_classes_and_declared_values_that_the_labels_contradict_are_refused(data, caplog):
+    with pytest.raises(ValueError, match="class b has the label value 9, which no label holds"):
+        plan_folder("kidney", data, classes={"a": [1], "b": [9]})
+    (data / "dataset.json").write_text('{"labels": {"background": 0, "a": 2}}')
+    with pytest.raises(ValueError, match="6 faults in the data"):
+        plan_folder("kidney", data)
+    assert "case p0_0: its label holds 1, and dataset.json declares 0, 2" in caplog.text
+    assert plan_folder("kidney", data, classes={"a": [1]}).classes == {"a": [1]}
+
+
+@pytest.mark.parametrize(
+    ("folds", "message"),
+    [
+        ([0, 0, 0, 0, 0, 0], "all cases are in fold 0, and none is left to train on"),
+        ([0, 0, 2, 2, 2, 2], "no case is in fold 1, and fold 2 has some"),
+    ],
+)
+def test_folds_that_leave_nothing_to_train_or_validate_on_are_refused(data, folds, message):
+    rows = [f"images/{p.name},labels/{p.name}" for p in sorted((data / "labels").iterdir())]
+    table = data / "cases.csv"
+    lines = [f"{row},{fold}" for row, fold in zip(rows, folds, strict=True)]
+    table.write_text("\n".join(["image,label,fold", *lines]))
+    with pytest.raises(ValueError, match=message):
+        plan_folder("kidney", table)
+
+
 def test_all_faults_are_told_at_once_and_nothing_is_written(data, tmp_path, caplog):
     write_case(data, "q1", label=np.full((12, 14, 10), 0.5, np.float32))
     write_case(data, "q2", label=np.zeros((12, 14, 9), np.uint8))

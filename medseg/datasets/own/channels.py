@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medseg.base.channels.file_names import make_channel_name
-from medseg.base.text import shorten_list
+from medseg.base.text import count_noun, shorten_list
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.sources.dataset_json import read_json
 from medseg.ingest import IngestError
@@ -104,18 +104,20 @@ def _name_volumes(
 ) -> tuple[list[Pair], list[str]]:
     """Name the volumes of files that hold all channels of their case."""
     usual = Counter(counts).most_common(1)[0][0]
-    if usual != len(names) or usual > MOST_CHANNELS:
-        said = f"{len(names)} ({', '.join(names)})" if names else "none"
+    if usual > 1 and (usual != len(names) or usual > MOST_CHANNELS):
+        said = f"{len(names)} of them have names ({', '.join(names)})" if names else "no names"
         raise ValueError(
-            f"{usual} volumes are in most images, and {said} of them have names: where they are "
-            "channels, name each, such as --channels flair,t1, and else split the files"
+            f"most images hold {usual} volumes each, with {said}: where these are channels, name "
+            "each, such as --channels flair,t1, and else split the files"
         )
     faults = [
-        f"case {pair.case} has an image of {count} volumes, and others of {usual}"
+        f"case {pair.case} has an image of {count_noun(count, 'volume')}, and most others have one "
+        f"of {usual}: split the file, or take the case out"
         for pair, count in zip(pairs, counts, strict=True)
         if count != usual
     ]
-    return [replace(pair, channels=tuple(names)) for pair in pairs], faults
+    named = tuple(names) if usual > 1 else ("",)
+    return [replace(pair, channels=named) for pair in pairs], faults
 
 
 def _name_by_numbers(pairs: Sequence[Pair], stated: Sequence[str]) -> list[Pair]:
@@ -133,9 +135,13 @@ def _order(pairs: Sequence[Pair], rules: ChannelRules) -> tuple[list[Pair], list
     found = tuple(dict.fromkeys([*fullest, *(name for pair in pairs for name in pair.channels)]))
     names = rules.names or found
     if unknown := [name for name in names if name not in found]:
+        told = [name for name in found if name]
+        there = f"the names of files tell {shorten_list(told)}" if told else "each case has one"
         raise ValueError(
-            f"no image is of the channel {unknown[0]}: the names tell {shorten_list(found)}"
+            f"no image is of the channel {unknown[0]} ({there}): correct --channels or leave it out"
         )
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(f"--channels names {twice[0]} twice: leave one of them out")
     if len(names) > MOST_CHANNELS:
         raise ValueError(
             f"the names tell {len(names)} images of a case apart ({shorten_list(found)}): name the "

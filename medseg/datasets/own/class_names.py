@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from medseg.base.class_values import check_classes
+from medseg.base.text import shorten_list
 from medseg.datasets.sources.dataset_json import read_json
+
+logger = logging.getLogger(__name__)
 
 _BACKGROUND, _IGNORE = "background", "ignore"
 
@@ -31,20 +35,31 @@ def choose_classes(folder: Path, name: str, values: Sequence[int]) -> dict[str, 
         >>> choose_classes(Path("no such folder"), "kidney", [0, 1])
         {'kidney': [1]}
     """
-    file = folder / "dataset.json"
-    if file.is_file():
-        try:
-            named = _read_names(read_json(file).get("labels") or {})
-        except (ValueError, TypeError, AttributeError) as error:
-            raise ValueError(f"{file} names no labels ({error}): pass --classes") from error
-        kept = {label: each for label, each in named.items() if set(each) & set(values)}
-        if kept:
-            return kept
+    named = _read_labels(folder, _read_names)
+    kept = {label: each for label, each in named.items() if set(each) & set(values)}
+    if gone := sorted(named.keys() - kept.keys()):
+        logger.warning("dataset.json names %s, which no label holds: left out", shorten_list(gone))
+    if kept:
+        return kept
     ignored = find_ignored(folder)
     foreground = [value for value in values if value and value not in ignored]
     if len(foreground) == 1:
         return {name: foreground}
     return {f"label_{value}": [value] for value in foreground}
+
+
+def read_declared_values(folder: Path) -> set[int]:
+    """Every label value that dataset.json names, regions and ignored ones included.
+
+    Raises:
+        ValueError: dataset.json is damaged.
+
+    Example:
+        >>> read_declared_values(Path("no such folder"))
+        set()
+    """
+    named = _read_labels(folder, _read_values)
+    return {value for values in named.values() for value in values}
 
 
 def find_ignored(folder: Path) -> list[int]:
@@ -57,14 +72,8 @@ def find_ignored(folder: Path) -> list[int]:
         >>> find_ignored(Path("no such folder"))
         []
     """
-    file = folder / "dataset.json"
-    if not file.is_file():
-        return []
-    try:
-        labels = read_json(file).get("labels") or {}
-        return [int(labels[name]) for name in labels if str(name).lower() == _IGNORE]
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"{file} names no labels ({error}): pass --classes") from error
+    named = _read_labels(folder, _read_values)
+    return [values[0] for name, values in named.items() if name.lower() == _IGNORE]
 
 
 def parse_classes(text: str) -> dict[str, list[int]]:
@@ -85,15 +94,42 @@ def parse_classes(text: str) -> dict[str, list[int]]:
             f"--classes {text} is no dictionary of names and values: write it like "
             "\"{'kidney': [1, 2]}\""
         ) from error
+    written = ast.parse(text.strip(), mode="eval").body
+    if isinstance(written, ast.Dict) and len(written.keys) > len(found):
+        raise ValueError(
+            f"--classes {text} names a class twice: write all its values in one list, as in "
+            "{'kidney': [1, 2]}"
+        )
     check_classes(found)
     return found
 
 
-def _read_names(labels: Mapping[str, Any]) -> dict[str, list[int]]:
+def _read_labels(
+    folder: Path, read: Callable[[Mapping[str, Any]], dict[str, list[int]]]
+) -> dict[str, list[int]]:
+    """What dataset.json says of the labels; nothing without it."""
+    file = folder / "dataset.json"
+    if not file.is_file():
+        return {}
+    try:
+        return read(read_json(file).get("labels") or {})
+    except (ValueError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError(f"{file} names no labels ({error}): pass --classes") from error
+
+
+def _read_values(labels: Mapping[str, Any]) -> dict[str, list[int]]:
+    """Name -> values, of MSD and of nnU-Net, background and what is ignored included."""
     named = {}
     for key, value in labels.items():
         label, stated = (str(value), key) if str(key).isdigit() else (str(key), value)
-        each = [int(v) for v in (stated if isinstance(stated, list) else [stated])]
-        if label.lower() not in (_BACKGROUND, _IGNORE) and each != [0]:
-            named[label.strip().replace(" ", "_")] = each
+        named[label] = [int(v) for v in (stated if isinstance(stated, list) else [stated])]
     return named
+
+
+def _read_names(labels: Mapping[str, Any]) -> dict[str, list[int]]:
+    """Class -> values, as `_read_values`, without background and what is ignored."""
+    return {
+        label.strip().replace(" ", "_"): values
+        for label, values in _read_values(labels).items()
+        if label.lower() not in (_BACKGROUND, _IGNORE) and values != [0]
+    }

@@ -43,19 +43,23 @@ def read_table(path: Path, *, several_readers: bool = False) -> tuple[list[Pair]
         with path.open(newline="", encoding="utf-8-sig") as file:
             sample = file.readline()
             file.seek(0)
-            reader = csv.DictReader(file, delimiter=";" if ";" in sample else ",")
+            delimiter = next((mark for mark in ";\t" if mark in sample), ",")
+            reader = csv.DictReader(file, delimiter=delimiter)
             columns = [str(name).strip().lower() for name in reader.fieldnames or ()]
             reader.fieldnames = columns
-            rows = list(reader)
+            rows = [*enumerate(reader, start=2)]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path} is no table of text ({error}): write it as CSV") from error
+        raise ValueError(
+            f"{path} is no table of text ({error}): save it as CSV in UTF-8"
+        ) from error
     readers = [name for name in columns if name.startswith(_READER)]
     _check_columns(path, columns, readers, several_readers=several_readers)
-    if not rows:
+    filled = [(line, row) for line, row in rows if any(str(v or "").strip() for v in row.values())]
+    if not filled:
         raise ValueError(f"{path} names no case: add a line for each")
-    if not several_readers:
-        return _make_pairs(rows, path)
-    return _make_pairs([_put_readers(row, _list_readers(row, readers)) for row in rows], path)
+    if several_readers:
+        filled = [(line, _put_readers(row, _list_readers(row, readers))) for line, row in filled]
+    return _make_pairs(filled, path)
 
 
 def _check_columns(
@@ -63,6 +67,8 @@ def _check_columns(
 ) -> None:
     """Refuse a table without the columns that it needs."""
     has = f"(it has {', '.join(columns) or 'none'})"
+    if twice := [name for name in columns if name and columns.count(name) > 1]:
+        raise ValueError(f"{path} has the column {twice[0]} twice {has}: leave one of them out")
     if several_readers and not readers:
         raise ValueError(
             f"{path} has no column label_1 {has}: name one for each reader, as in label_1, label_2"
@@ -114,26 +120,34 @@ def read_datalist(path: Path, *, several_readers: bool = False) -> tuple[list[Pa
         for item in items
         if "label" in item
     ]
-    return _make_pairs(listed, path)
+    return _make_pairs(enumerate(listed, start=2), path)
 
 
-def _make_pairs(rows: Iterable[Mapping[str, Any]], path: Path) -> tuple[list[Pair], list[str]]:
+def _make_pairs(
+    rows: Iterable[tuple[int, Mapping[str, Any]]], path: Path
+) -> tuple[list[Pair], list[str]]:
     pairs: dict[str, Pair] = {}
     faults = []
-    for number, row in enumerate(rows, start=2):
+    for number, row in rows:
         stated = {key: str(value or "").strip() for key, value in row.items() if key in _KNOWN}
-        images = {name: path.parent / file for name, file in _list_images(row).items()}
+        images = {name: _find_file(path, file) for name, file in _list_images(row).items()}
         named = {"image": images, "label": stated.get("label")}
         if missing := [key for key in _NEEDED if not named[key]]:
             faults.append(f"line {number} of {path.name} has no {' and '.join(missing)}")
             continue
-        readers = {name: path.parent / file for name, file in row.get(_READERS, {}).items()}
-        first, label = next(iter(images.values())), path.parent / stated["label"]
+        readers = {name: _find_file(path, file) for name, file in row.get(_READERS, {}).items()}
+        first, label = next(iter(images.values())), _find_file(path, stated["label"])
         case = stated.get("case") or strip_suffix(first.name).partition(".")[0]
         files = (*images.values(), label, *readers.values())
         gone = [file for file in files if not file.is_file()]
         if gone:
             faults.append(f"case {case}: no such file: {gone[0]}")
+        elif label in images.values():
+            faults.append(
+                f"case {case} has {label.name} as image and as label: correct one of them"
+            )
+        elif {"/", "\\"} & {*case}:
+            faults.append(f"case {case} has a slash in its name, which names files: leave it out")
         elif case in pairs:
             faults.append(f"case {case} is in {path.name} twice: name each in a column case")
         else:
@@ -153,6 +167,12 @@ def _make_pairs(rows: Iterable[Mapping[str, Any]], path: Path) -> tuple[list[Pai
             f"some cases of {path.name} have a fold and others have none: give all or none"
         )
     return list(pairs.values()), faults
+
+
+def _find_file(table: Path, name: str) -> Path:
+    """The file that a table names; a backslash parts folders, unless a file has it in its name."""
+    file = table.parent / name
+    return file if file.exists() else table.parent / name.replace("\\", "/")
 
 
 def _list_images(row: Mapping[str, Any]) -> dict[str, str]:

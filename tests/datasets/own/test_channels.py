@@ -46,7 +46,7 @@ def test_a_person_chooses_channels_and_their_order(tmp_path):
         {"a": ["a_t1.nii", "a_flair.nii"], "b": ["b_t1.nii", "b_flair.nii"]},
     )
     assert align(tmp_path, names=("t1",))[1] == {"a": ["a_t1.nii"], "b": ["b_t1.nii"]}
-    with pytest.raises(ValueError, match=r"no image is of the channel t2: the names tell flair"):
+    with pytest.raises(ValueError, match=r"channel t2 \(the names of files tell flair"):
         align(tmp_path, names=("t2",))
 
 
@@ -99,14 +99,35 @@ def test_volumes_of_a_file_are_named_by_dataset_json_or_by_a_person(tmp_path):
         Pair(case, (save_volumes(tmp_path / f"{case}.nii", count),), ("",), Path("label.nii"))
         for case, count in (("a", 2), ("b", 2), ("c", 3))
     ]
-    with pytest.raises(ValueError, match="2 volumes are in most images, and none of them have"):
+    with pytest.raises(ValueError, match="most images hold 2 volumes each, with no names"):
         align_channels(pairs, tmp_path, ChannelRules())
     aligned, faults = align_channels(pairs, tmp_path, ChannelRules(("flair", "t1")))
-    assert faults == ["case c has an image of 3 volumes, and others of 2"]
+    assert faults == [
+        "case c has an image of 3 volumes, and most others have one of 2: split the file, or take "
+        "the case out"
+    ]
     assert aligned[0].channels == ("flair", "t1")
     assert aligned[0].images == (tmp_path / "a.nii",)
     (tmp_path / "dataset.json").write_text(json.dumps({"modality": {"0": "x", "1": "y"}}))
     assert align_channels(pairs, tmp_path, ChannelRules())[0][0].channels == ("x", "y")
+
+
+def test_a_single_file_of_several_volumes_is_the_fault_of_its_case(tmp_path):
+    pairs = [
+        Pair(case, (save_volumes(tmp_path / f"{case}.nii", count),), ("",), Path("label.nii"))
+        for case, count in (("a", 1), ("b", 1), ("c", 2))
+    ]
+    aligned, (fault,) = align_channels(pairs, tmp_path, ChannelRules())
+    assert fault.startswith("case c has an image of 2 volumes, and most others have one of 1")
+    assert aligned[0].channels == ("",)
+
+
+def test_channels_that_no_name_tells_or_that_are_named_twice_are_refused(tmp_path):
+    make(tmp_path / "one", "images/a.nii labels/a.nii images/b.nii labels/b.nii")
+    with pytest.raises(ValueError, match=r"channel t1 \(each case has one\): correct --channels"):
+        align(tmp_path / "one", names=("t1", "t2"))
+    with pytest.raises(ValueError, match="--channels names t1 twice: leave one"):
+        align(make(tmp_path / "two", NAMED), names=("t1", "t1"))
 
 
 def test_single_images_of_one_kind_stay_single(tmp_path):

@@ -4,7 +4,12 @@ import json
 
 import pytest
 
-from medseg.datasets.own.class_names import choose_classes, find_ignored, parse_classes
+from medseg.datasets.own.class_names import (
+    choose_classes,
+    find_ignored,
+    parse_classes,
+    read_declared_values,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +51,23 @@ def test_a_damaged_file_is_refused(tmp_path, text):
 )
 def test_classes_are_read_as_written(text, found):
     assert parse_classes(text) == found
+
+
+def test_a_class_that_is_written_twice_is_refused():
+    with pytest.raises(ValueError, match="names a class twice: write all its values in one list"):
+        parse_classes("{'a': [1], 'a': [2]}")
+
+
+def test_the_values_that_dataset_json_declares_are_those_of_all_its_labels(tmp_path):
+    labels = {"background": 0, "whole": [1, 2], "core": 2, "ignore": 3}
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}))
+    assert read_declared_values(tmp_path) == {0, 1, 2, 3}
+
+
+def test_what_dataset_json_names_and_no_label_holds_is_said(tmp_path, caplog):
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"1": "a", "9": "b"}}))
+    choose_classes(tmp_path, "x", [0, 1])
+    assert "dataset.json names b, which no label holds: left out" in caplog.text
 
 
 @pytest.mark.parametrize("text", ["", "a", "[1]", "{'a': 'b'}", "__import__('os')"])

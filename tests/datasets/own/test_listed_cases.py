@@ -43,6 +43,8 @@ def test_a_table_with_semicolons_and_no_names_is_read(data):
         (["image,mask", "a,b"], "has no column label .it has image, mask."),
         (["image,label"], "names no case"),
         ([""], "has no column image and label"),
+        (["image,label", ",", " ,"], "names no case"),
+        (["image,label,label", "a,b,c"], "has the column label twice"),
     ],
 )
 def test_what_is_no_table_of_cases_is_refused(data, lines, message):
@@ -112,6 +114,39 @@ def test_columns_of_readers_need_the_option_and_the_option_needs_them(data):
     table = write_table(data, "image,label", "images/p0.nii.gz,labels/p0.nii.gz")
     with pytest.raises(ValueError, match=r"no column label_1 .it has image, label.: name one for"):
         find_cases(table, out=data, several_readers=True)
+
+
+def test_a_table_of_windows_is_read(data):
+    lines = [f"images\\p{n}.nii.gz\tlabels\\p{n}.nii.gz\r" for n in range(2)]
+    table = write_table(data, "\ufeffimage\tlabel\r", *lines, "\t\r")
+    found = find_cases(table, out=data)
+    assert found.faults == []
+    assert [(p.case, p.label) for p in found.pairs] == [
+        (f"p{n}", data / "labels" / f"p{n}.nii.gz") for n in range(2)
+    ]
+
+
+def test_text_that_is_not_in_utf_8_is_refused_with_the_remedy(data):
+    table = data / "cases.csv"
+    table.write_text("image,label\n", encoding="utf-16")
+    with pytest.raises(ValueError, match="save it as CSV in UTF-8"):
+        find_cases(table, out=data)
+
+
+def test_a_line_with_one_file_twice_or_a_name_with_a_slash_is_a_fault(data):
+    table = write_table(
+        data,
+        "image,label,case",
+        "images/p0.nii.gz,images/p0.nii.gz,a",
+        "images/p1.nii.gz,labels/p1.nii.gz,../b",
+        "",
+        "images/p2.nii.gz,,c",
+    )
+    assert find_cases(table, out=data).faults == [
+        "case a has p0.nii.gz as image and as label: correct one of them",
+        "case ../b has a slash in its name, which names files: leave it out",
+        "line 4 of cases.csv has no label",
+    ]
 
 
 def test_a_datalist_with_readers_gives_them_again(data):

@@ -1,0 +1,76 @@
+"""Label values: whether those that occur in the labels, those declared and the classes agree."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+
+from medseg.base.text import shorten_list
+from medseg.planning.case_facts import CaseFacts
+
+logger = logging.getLogger(__name__)
+
+
+def find_undeclared(facts: Sequence[CaseFacts], declared: Collection[int]) -> list[str]:
+    """A line for each case whose label has values that the dataset does not declare.
+
+    Args:
+        facts: of each case.
+        declared: values that dataset.json names, background included; none where it names none.
+
+    Example:
+        >>> find_undeclared([], [0, 1])
+        []
+    """
+    faults = []
+    for one in facts:
+        odd = sorted(set(one.counts) - {0, *declared})
+        if declared and odd:
+            faults.append(
+                f"case {one.case}: its label holds {shorten_list([str(v) for v in odd])}, and "
+                f"dataset.json declares {shorten_list([str(v) for v in sorted(declared)])}: "
+                "correct one of them, or pass --classes"
+            )
+    return faults
+
+
+def check_classes(
+    classes: Mapping[str, Sequence[int]], values: Collection[int], *, ignored: Collection[int] = ()
+) -> None:
+    """Refuse classes that no label has, and say which values are in no class.
+
+    Args:
+        classes: class name -> label values that a person chose for it.
+        values: that occur in the labels, background included.
+        ignored: those that count nowhere.
+
+    Raises:
+        ValueError: a class has a value that does not occur, one that is ignored, or the background.
+
+    Example:
+        >>> check_classes({"kidney": [1, 2]}, [0, 1, 2])
+    """
+    there = shorten_list([str(value) for value in sorted(values)])
+    for name, value in ((name, value) for name, each in classes.items() for value in each):
+        if value == 0:
+            raise ValueError(
+                f"class {name} has the label value 0, which is the background: take it out of "
+                "--classes, or give the structure another value in the labels"
+            )
+        if value in ignored:
+            raise ValueError(
+                f"class {name} has the label value {value}, which dataset.json ignores: take it "
+                "out of one of the two"
+            )
+        if value not in values:
+            raise ValueError(
+                f"class {name} has the label value {value}, which no label holds (they hold "
+                f"{there}): correct --classes"
+            )
+    taken = {value for each in classes.values() for value in each}
+    if left := sorted({*values} - taken - {0, *ignored}):
+        logger.warning(
+            "label values in no class: %s; they are learnt as background, unless --classes names "
+            "them too",
+            shorten_list([str(value) for value in left]),
+        )

@@ -1,0 +1,39 @@
+"""Tests of medseg.planning.label_values."""
+
+import pytest
+
+from medseg.planning.case_facts import CaseFacts
+from medseg.planning.label_values import check_classes, find_undeclared
+
+
+def make(case, *values):
+    return CaseFacts(case, (4, 4), (1.0, 1.0), 1, dict.fromkeys(values, 4))
+
+
+def test_a_value_that_is_not_declared_is_a_fault_of_its_case():
+    facts = [make("a", 0, 1), make("b", 0, 1, 7)]
+    assert find_undeclared(facts, {0, 1}) == [
+        "case b: its label holds 7, and dataset.json declares 0, 1: correct one of them, or pass "
+        "--classes"
+    ]
+    assert find_undeclared(facts, ()) == []
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ({"a": [1], "b": [9]}, r"class b has the label value 9, which no label holds .*0, 1, 2, 3"),
+        ({"a": [0, 1]}, "class a has the label value 0, which is the background"),
+        ({"a": [1, 3]}, "class a has the label value 3, which dataset.json ignores"),
+    ],
+)
+def test_classes_of_values_that_cannot_be_learnt_are_refused(classes, message):
+    with pytest.raises(ValueError, match=message):
+        check_classes(classes, [0, 1, 2, 3], ignored=[3])
+
+
+def test_values_in_no_class_are_said_to_be_background(caplog):
+    check_classes({"a": [1, 2]}, [0, 1, 2, 3], ignored=[3])
+    assert not caplog.text
+    check_classes({"a": [1]}, [0, 1, 2, 3], ignored=[3])
+    assert "label values in no class: 2; they are learnt as background" in caplog.text
