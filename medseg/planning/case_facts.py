@@ -44,11 +44,13 @@ class ChannelFacts:
         foreground: values of the image within labels, a sample; of a picture of all its colours.
         is_ct: whether the values are those of a CT with air around the body.
         name: of the channel; "" for a single one.
+        is_constant: whether the whole image has one value.
     """
 
     foreground: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     is_ct: bool = False
     name: str = ""
+    is_constant: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +157,8 @@ def _measure_channels(
             found.append(None)
             continue
         image = next(there)
-        found.append(ChannelFacts(_sample(image[mask]), is_scan_in_hounsfield(image[None]), name))
+        is_ct, is_constant = is_scan_in_hounsfield(image[None]), bool(image.min() == image.max())
+        found.append(ChannelFacts(_sample(image[mask]), is_ct, name, is_constant))
     return tuple(found)
 
 
@@ -169,7 +172,8 @@ def _measure_picture(case: str, image_path: Path, label_path: Path) -> CaseFacts
     label, _ = read_label(label_path, case)
     if image.shape[1:] != label.shape:
         raise ValueError(
-            f"case {case}: the image has {image.shape[1:]} pixels and its label {label.shape}"
+            f"case {case}: the image has {image.shape[1:]} pixels and its label {label.shape}: "
+            "give the label that was drawn on this image"
         )
     return CaseFacts(
         case=case,
@@ -177,7 +181,11 @@ def _measure_picture(case: str, image_path: Path, label_path: Path) -> CaseFacts
         spacing_mm=(1.0, 1.0),
         colours=len(image),
         counts=_count(label),
-        channels=(ChannelFacts(_sample(image[:, label > 0])),),
+        channels=(
+            ChannelFacts(
+                _sample(image[:, label > 0]), is_constant=bool(image.min() == image.max())
+            ),
+        ),
         places=_find_places(label),
         thumbnail=draw_picture_thumbnail(
             image if len(image) == 3 else image[0], label, pixels=PICTURE_PIXELS

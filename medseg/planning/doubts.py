@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import prod
@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.planning.case_facts import CaseFacts, ChannelFacts
+from medseg.planning.case_facts import THUMBNAIL, CaseFacts, ChannelFacts
 
 FEWEST = 8
 """Of fewer cases none is told from the others."""
@@ -24,8 +24,14 @@ LEAST_FACTOR = 1.5
 MIRRORED = 1.25
 """A label that fits the others so much better when it is mirrored may be mirrored."""
 
+LEAST_SHIFT = 2 / THUMBNAIL
+"""Of the image; less is no shift, however alike the other cases are."""
+
+MOST_TURNED = 0.2
+"""Where labels of more cases than this part fit the others better mirrored, they have no side."""
+
 MOST_ODD = 0.05
-"""Of more cases than this part values are not odd: MR images have scales of their own."""
+"""Of more cases than this part, and than two, values are not odd: MR images have many scales."""
 
 _SD = 1.4826
 
@@ -47,25 +53,34 @@ def find_doubts(facts: Sequence[CaseFacts]) -> list[Doubt]:
     """The cases that differ from the others, with what is odd, in their order.
 
     Looked at are the size of voxels and images, the volume of each label, the values of the image
-    within labels, whether two channels have each other's values, and whether a label lies where
-    mirrored it would fit the others better. A label that is only shifted is found by `medseg
-    crossval`.
+    within labels, whether two channels have each other's values, whether labels lie elsewhere in
+    the image, and whether mirrored they would fit the others better. What is left of labels that
+    are shifted a little is found by `medseg crossval`. An image of a single value is odd however
+    few cases there are.
 
     Example:
         >>> find_doubts([])
         []
     """
-    if len(facts) < FEWEST:
-        return []
-    doubts = [
-        *_find_odd_sizes(facts),
-        *_find_odd_labels(facts),
-        *_find_odd_values(facts),
-        *_find_exchanged_channels(facts),
-        *_find_mirrored(facts),
-    ]
+    doubts = [*_find_constant(facts)]
+    if len(facts) >= FEWEST:
+        doubts += [
+            *_find_odd_sizes(facts),
+            *_find_odd_labels(facts),
+            *_find_odd_values(facts),
+            *_find_exchanged_channels(facts),
+            *_find_odd_places(facts),
+        ]
     order = {one.case: number for number, one in enumerate(facts)}
     return sorted(doubts, key=lambda doubt: order[doubt.case])
+
+
+def _find_constant(facts: Sequence[CaseFacts]) -> Iterator[Doubt]:
+    for one in facts:
+        for channel in one.channels:
+            if channel is not None and channel.is_constant:
+                said = "the whole image has one value"
+                yield Doubt(one.case, f"{channel.name}: {said}" if channel.name else said)
 
 
 def _find_odd_sizes(facts: Sequence[CaseFacts]) -> Iterator[Doubt]:
@@ -112,7 +127,7 @@ def _find_odd_channels(those: Sequence[tuple[str, ChannelFacts]]) -> Iterator[Do
     middle = float(np.median(middles))
     away = np.abs(middles - middle)
     far = away > max(OUTLIER * _SD * float(np.median(away)), 1e-9)
-    if far.sum() > MOST_ODD * len(those):
+    if far.sum() > max(MOST_ODD * len(those), 2):
         return
     for number in np.flatnonzero(far).tolist():
         case, channel = those[number]
@@ -149,28 +164,72 @@ def _find_middle(channel: ChannelFacts | None) -> float:
     return float(np.median(channel.foreground))
 
 
-def _find_mirrored(facts: Sequence[CaseFacts]) -> Iterator[Doubt]:
-    """Labels that lie where those of the others do only when an axis is turned round."""
+def _find_odd_places(facts: Sequence[CaseFacts]) -> Iterator[Doubt]:
+    """Labels that mirrored lie where those of the others do, or else far from them."""
+    mirrored = dict(_find_mirrored(facts))
+    for case, axis in mirrored.items():
+        said = f"its labels fit the others better with {_name_axes(facts)[axis]} exchanged"
+        yield Doubt(case, said)
+    for case, axis, share in _find_shifted(facts):
+        if case not in mirrored:
+            said = f"its labels lie {share:.0%} of the image away from where those of others lie"
+            yield Doubt(case, f"{said}, between {_name_axes(facts)[axis]}")
+
+
+def _name_axes(facts: Sequence[CaseFacts]) -> tuple[str, ...]:
+    if len(facts[0].shape) == 2:
+        return ("top and bottom", "left and right")
+    return ("right and left", "front and back", "head and feet")
+
+
+def _find_mirrored(facts: Sequence[CaseFacts]) -> Iterator[tuple[str, int]]:
+    """The cases whose labels fit the others only when an axis is turned round, and the axis.
+
+    Along an axis where many do, labels have no side, and none is mirrored.
+    """
     values = sorted({value for one in facts for value in one.places})
     means = {
         value: np.mean([one.places[value] for one in facts if value in one.places], axis=0)
         for value in values
     }
-    names = ("right and left", "front and back", "head and feet")
-    if len(facts[0].shape) == 2:
-        names = ("top and bottom", "left and right", "")
-    for one in facts:
-        for axis in range(len(one.shape)):
-            as_it_is = sum(_overlap(place, means[v]) for v, place in one.places.items())
-            turned = sum(_overlap(np.flip(p, axis), means[v]) for v, p in one.places.items())
-            if turned > MIRRORED * max(as_it_is, 1e-9):
-                said = f"its labels fit the others better with {names[axis]} exchanged"
-                yield Doubt(one.case, said)
-                break
+    labelled = [one for one in facts if one.places]
+    as_it_is = [_fit(one.places, means) for one in labelled]
+    for axis in range(len(facts[0].shape)):
+        turned = [
+            _fit({value: np.flip(p, axis) for value, p in one.places.items()}, means)
+            for one in labelled
+        ]
+        better = np.array(turned) / np.maximum(as_it_is, 1e-9)
+        if (better > 1).mean() <= MOST_TURNED:
+            for number in np.flatnonzero(better > MIRRORED):
+                yield labelled[number].case, axis
 
 
-def _overlap(place: NDArray[np.float32], mean: NDArray[np.float32]) -> float:
-    return float(np.minimum(place, mean).sum())
+def _fit(
+    places: Mapping[int, NDArray[np.float32]], means: Mapping[int, NDArray[np.float32]]
+) -> float:
+    """How much the labels of a case overlap with the mean of those of all."""
+    return sum(float(np.minimum(p, means[value]).sum()) for value, p in places.items())
+
+
+def _find_shifted(facts: Sequence[CaseFacts]) -> Iterator[tuple[str, int, float]]:
+    """The cases whose labels lie far from the others', the axis, and how far, of the image."""
+    labelled = [one for one in facts if any(p.any() for p in one.places.values())]
+    if len(labelled) < FEWEST:
+        return
+    centres = np.array([_find_centre(one) for one in labelled])
+    away = np.abs(centres - np.median(centres, axis=0))
+    limit = np.maximum(OUTLIER * _SD * np.median(away, axis=0), LEAST_SHIFT)
+    for number in np.flatnonzero((away > limit).any(axis=1)):
+        axis = int((away[number] / limit).argmax())
+        yield labelled[number].case, axis, float(away[number, axis])
+
+
+def _find_centre(one: CaseFacts) -> NDArray[np.float64]:
+    """The centre of all labels of a case, along each axis of the image, from 0 to 1."""
+    mass = np.sum(list(one.places.values()), axis=0, dtype=np.float64)
+    at = np.indices(mass.shape).reshape(mass.ndim, -1)
+    return at @ mass.ravel() / mass.sum() / THUMBNAIL
 
 
 def _find_far(sizes: Sequence[float]) -> list[int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from medseg.base.text import count_noun, shorten_list
 from medseg.planning.case_facts import PERCENTILES, CaseFacts, ChannelFacts
 
 MOST_VALUES = {2: 40, 3: 130}
@@ -20,6 +21,9 @@ as they do otherwise, images have a side that tells them apart."""
 
 COMPARED = 40
 """So many cases are compared with each other, spread evenly over all."""
+
+
+_KINDS = {(2, 1): "pictures in grey", (2, 3): "pictures in colour", (3, 1): "volumes"}
 
 
 @dataclass(frozen=True)
@@ -94,12 +98,7 @@ def make_fingerprint(facts: Sequence[CaseFacts]) -> Fingerprint:
     values = sorted({value for one in facts for value in one.counts} | {0})
     if values == [0]:
         raise ValueError("no label map holds anything but background: check the labels")
-    if len(values) > MOST_VALUES[dimensions]:
-        raise ValueError(
-            f"the labels hold {len(values)} different values, from {values[0]} to {values[-1]}: "
-            "lossy pictures such as JPEG, or images in the place of labels; store masks as PNG "
-            "with a value for each class"
-        )
+    _check_values(facts, values, most=MOST_VALUES[dimensions])
     spacing = np.array([one.spacing_mm for one in facts])
     shape = np.array([one.shape for one in facts])
     median = np.median(spacing, axis=0)
@@ -133,15 +132,31 @@ def make_fingerprint(facts: Sequence[CaseFacts]) -> Fingerprint:
 
 def _find_kind(facts: Sequence[CaseFacts]) -> tuple[int, int]:
     """Dimensions and colours, which all cases share."""
-    first: dict[tuple[int, int], str] = {}
+    cases: dict[tuple[int, int], list[str]] = {}
     for one in facts:
-        first.setdefault((len(one.shape), one.colours), one.case)
-    if len(first) > 1:
+        cases.setdefault((len(one.shape), one.colours), []).append(one.case)
+    if len(cases) > 1:
         described = ", ".join(
-            f"{case} has {d} axes, {c} channels" for (d, c), case in first.items()
+            f"{_KINDS[kind]} in {count_noun(len(names), 'case')} ({shorten_list(names)})"
+            for kind, names in cases.items()
         )
-        raise ValueError(f"the cases are of different kinds: {described}: give those of one kind")
-    return next(iter(first))
+        raise ValueError(
+            f"the images are of different kinds, {described}: convert them to one kind, or take "
+            "those of the other out"
+        )
+    return next(iter(cases))
+
+
+def _check_values(facts: Sequence[CaseFacts], values: Sequence[int], *, most: int) -> None:
+    """Refuse more values than structures have, and name the case with the most."""
+    if len(values) > most:
+        worst = max(facts, key=lambda one: len(one.counts))
+        raise ValueError(
+            f"the labels hold {len(values)} different values, from {values[0]} to {values[-1]}, "
+            f"and that of case {worst.case} alone {len(worst.counts)}, of {most} at most: give "
+            "labels instead of images or of masks that were once JPEG, and where each value is a "
+            "structure, join some"
+        )
 
 
 def _pool(channels: Sequence[ChannelFacts]) -> ChannelValues:

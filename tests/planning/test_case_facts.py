@@ -69,6 +69,10 @@ def test_a_picture_has_pixels_and_its_colours(tmp_path):
     Image.fromarray(np.eye(5, 7, dtype=np.uint8)).save(tmp_path / "a_mask.png")
     facts = measure_case(Pair("a", (tmp_path / "a.png",), ("",), tmp_path / "a_mask.png"))
     assert (facts.shape, facts.colours, facts.counts) == ((5, 7), 3, {0: 30, 1: 5})
+    assert not facts.channels[0].is_constant
+    Image.fromarray(np.full((5, 7), 9, np.uint8)).save(tmp_path / "a.png")
+    black = measure_case(Pair("a", (tmp_path / "a.png",), ("",), tmp_path / "a_mask.png"))
+    assert black.channels[0].is_constant
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,33 @@ def test_what_is_far_from_the_others_is_said_with_its_numbers(changes, finding):
     assert any(finding in one for one in said), said
 
 
+def test_labels_that_lie_far_from_the_others_are_said_and_those_a_little_off_are_not():
+    (said,) = doubts_of(places={1: place(6), 2: place(19)})
+    assert said.startswith("its labels lie 12% of the image away from where those of others lie")
+    assert said.endswith("between right and left")
+    assert doubts_of(places={1: place(3), 2: place(18)}) == []
+
+
+def test_labels_that_lie_anywhere_are_neither_shifted_nor_mirrored():
+    random = np.random.default_rng(3)
+    facts = [replace(one, places={1: place(int(random.integers(0, 19)))}) for one in make_facts()]
+    assert find_doubts(facts) == []
+
+
+def test_an_image_of_a_single_value_is_odd_among_few_cases_too():
+    facts = make_facts(3)
+    facts[1] = replace(facts[1], channels=(ChannelFacts(is_constant=True, name="t1"),))
+    (doubt,) = find_doubts(facts)
+    assert (doubt.case, doubt.finding) == ("c1", "t1: the whole image has one value")
+
+
+def test_one_image_of_other_values_is_odd_among_ten():
+    facts = make_facts(10)
+    facts[7] = replace(facts[7], channels=(values(np.full(500, 9e4)),))
+    (doubt,) = find_doubts(facts)
+    assert (doubt.case, doubt.finding[:28]) == ("c7", "median value within labels 9")
+
+
 def test_images_of_several_scales_are_not_odd():
     facts = make_facts()
     for number in (3, 5, 8):

@@ -89,9 +89,14 @@ def test_in_how_many_cases_a_label_is_counts():
     ("cases", "words"),
     [
         ([], "no case can be used"),
-        ([facts(), facts("b", shape=(3, 4), spacing_mm=(1, 1))], "b has 2 axes"),
-        ([facts(), facts("b", colours=3)], "different kinds"),
-        ([facts(counts=dict.fromkeys(range(200), 5))], "200 different values"),
+        (
+            [facts(), facts("b", shape=(3, 4), spacing_mm=(1, 1), colours=3)],
+            r"volumes in 1 case \(a\), pictures in colour in 1 case \(b\): convert them",
+        ),
+        (
+            [facts(), facts("b", counts=dict.fromkeys(range(200), 5))],
+            "200 different values, from 0 to 199, and that of case b alone 200, of 130 at most",
+        ),
         ([facts(counts={0: 5}, places={})], "nothing but background|anything but background"),
     ],
 )

@@ -8,9 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.geometry import Geometry
-from medseg.ingest import load
+from medseg.ingest import IngestError, load
 from medseg.ingest.formats import is_volume_file
-from medseg.ingest.pictures.file import read_picture
+from medseg.ingest.pictures.file import read_label_picture, read_picture
+from medseg.ingest.reasons import Reason
+
+_JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
+_VALUES = range(256)
 
 
 def read_label(path: Path, case: str) -> tuple[NDArray[np.uint8], Geometry | None]:
@@ -22,12 +26,23 @@ def read_label(path: Path, case: str) -> tuple[NDArray[np.uint8], Geometry | Non
 
     Raises:
         IngestError: the file cannot be read rightly.
-        ValueError: it holds values that are no whole numbers of 0 to 255.
+        ValueError: it holds values that are no whole numbers of 0 to 255, or it is a JPEG.
     """
     if is_volume_file(path):
         array, grid = load(path)
         return to_values(array, case), grid
-    return to_values(read_picture(path).array, case), None
+    if path.suffix.lower() in _JPEG:
+        raise ValueError(
+            f"case {case}: its label {path.name} is a JPEG, which changes values: write it as PNG "
+            "from its source"
+        )
+    try:
+        array = read_picture(path).array
+    except IngestError as error:
+        if error.code is not Reason.COLOUR:
+            raise
+        array = read_label_picture(path, _VALUES).array
+    return to_values(array, case), None
 
 
 def to_values(label: NDArray, case: str) -> NDArray[np.uint8]:
@@ -38,10 +53,14 @@ def to_values(label: NDArray, case: str) -> NDArray[np.uint8]:
     """
     whole = np.rint(label)
     if not np.isfinite(label).all() or np.abs(label - whole).max(initial=0) > 1e-3:
-        raise ValueError(f"case {case}: its label holds values that are no whole numbers")
+        odd = label[~(np.abs(label - whole) <= 1e-3)].flat[0]
+        raise ValueError(
+            f"case {case}: its label holds values that are no whole numbers, such as {odd:g}: give "
+            "each structure a whole number, and check that the file is no image"
+        )
     if whole.min(initial=0) < 0 or whole.max(initial=0) > 255:
         raise ValueError(
             f"case {case}: its label holds {whole.min():g} to {whole.max():g}, and values go from "
-            "0 to 255"
+            "0 to 255: number the structures anew, and check that the file is no image"
         )
     return whole.astype(np.uint8)
