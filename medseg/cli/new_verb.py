@@ -154,6 +154,7 @@ def new(
                 preset=preset,  # type: ignore[arg-type]  # checked above
             )
             datalist = planned.write_datalist(seed=seed)
+            planned = planned.fit_folds()
             made = make_bundle(
                 out / name,
                 planned,

@@ -1,11 +1,12 @@
-"""Label values: whether those that occur in the labels, those declared and the classes agree."""
+"""Label values: whether those that occur, those declared and the classes agree."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from math import prod
 
-from medseg.base.text import shorten_list
+from medseg.base.text import count_noun, shorten_list
 from medseg.planning.case_facts import CaseFacts
 
 logger = logging.getLogger(__name__)
@@ -74,3 +75,36 @@ def check_classes(
             "them too",
             shorten_list([str(value) for value in left]),
         )
+
+
+def warn_of_rare(facts: Sequence[CaseFacts], spacing: Sequence[float], *, folds: int) -> None:
+    """Say which labels are in so few cases, or so small, that they can hardly be learnt.
+
+    Args:
+        facts: of each case.
+        spacing: of the voxels of the plan, in mm; 1 for pictures.
+        folds: how many the cases are split into.
+    """
+    for value in sorted({value for one in facts for value in one.counts if value}):
+        those = [one for one in facts if one.counts.get(value)]
+        if len(those) < min(folds, len(facts)):
+            logger.warning(
+                "label %d is in %d of %s: a fold without it cannot be validated on it",
+                *(value, len(those), count_noun(len(facts), "case")),
+            )
+        small = [one for one in those if _find_edge(one, value) <= max(spacing)]
+        if small:
+            one = min(small, key=lambda one: _find_edge(one, value))
+            unit = "mm" if len(one.shape) == 3 else "pixels"
+            logger.warning(
+                "label %d is no larger than a voxel of the plan (%.2g %s) in %d of %s (%s; at "
+                "least %.2g): it may be lost; correct these, or pass a smaller spacing_mm in "
+                "task.json",
+                *(value, max(spacing), unit, len(small), count_noun(len(those), "case")),
+                *(shorten_list([each.case for each in small]), _find_edge(one, value)),
+            )
+
+
+def _find_edge(one: CaseFacts, value: int) -> float:
+    """The edge of a cube, or a square, as large as a label."""
+    return float(one.counts[value] * prod(one.spacing_mm)) ** (1 / len(one.shape))

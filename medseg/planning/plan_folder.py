@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from medseg.base.text import count_noun
+from medseg.base.text import count_noun, shorten_list
 from medseg.datasets import fold_split, prepared
 from medseg.datasets.own.channels import ChannelRules, align_channels
 from medseg.datasets.own.class_names import choose_classes, find_ignored, read_declared_values
@@ -21,7 +21,7 @@ from medseg.planning.case_facts import CaseFacts, measure_case
 from medseg.planning.describe_split import describe_split
 from medseg.planning.doubts import Doubt, find_doubts
 from medseg.planning.fingerprint import Fingerprint, make_fingerprint
-from medseg.planning.label_values import check_classes, find_undeclared
+from medseg.planning.label_values import check_classes, find_undeclared, warn_of_rare
 from medseg.planning.plan import (
     CHANNEL_DROPOUT,
     FEWEST_CASES,
@@ -98,20 +98,36 @@ class PlannedFolder:
         path = self.datalist_dir / prepared.FILE
         return describe_split(fold_split.read(path)) if path.is_file() else []
 
+    def fit_folds(self) -> PlannedFolder:
+        """A copy with no more folds than the datalist that was written has patients for them."""
+        folds = int(fold_split.read(self.datalist_dir / prepared.FILE)["folds"])
+        if self.folds is not None or folds >= FOLDS:
+            return self
+        return self.with_choice("folds", folds, "one for each patient that is not for testing")
+
     def write_datalist(self, *, seed: int = 0) -> Path:
         """Write the list of the cases, a fifth of the patients held out for testing.
 
         Cases that came with folds keep them, and none is held out. Of several readers the table of
         reader against reader is written beside it.
 
-        Raises as `medseg.datasets.prepared.write`.
+        Raises as `medseg.datasets.prepared.write`, and ValueError where too few patients are left
+        since cases have the same image; nothing is written then.
         """
-        prepared.write(
+        made = prepared.write(
             *(self.datalist_dir, self.name, self.items),
             test_share=TEST_SHARE,
             label_values=self.found.values,
             seed=seed,
+            warn_of_few=False,
         )
+        if not made["training"]:
+            (self.datalist_dir / prepared.FILE).unlink()
+            patients = {item["patient"] for item in made["testing"]}
+            raise ValueError(
+                f"{_describe_few(made['testing'], patients)}, for copies of an image count as "
+                f"one, and no split may separate those: give cases of {FEWEST_CASES} or more"
+            )
         if self.readers is not None:
             write_agreement(self.datalist_dir / AGREEMENT_FILE, self.readers.agreement)
         return self.datalist_dir / prepared.FILE
@@ -162,6 +178,10 @@ def plan_folder(
         labels=labels,
         several_readers=readers is not None,
     )
+    if bare := [pair.case for pair in cases.pairs if pair.label is None]:
+        logger.warning(
+            "left out, as images without a label: %s (%d)", shorten_list(bare), len(bare)
+        )
     targets = make_targets(
         cases, method=readers, data=data, name=name, out=lists / name, classes=classes
     )
@@ -185,7 +205,8 @@ def plan_folder(
     chosen = choose_classes(data, name, found.values) if named is None else dict(named)
     plan = [*make_plan(found, preset=preset), *_choose_channels(found, channels)]
     choices = targets.adapt(plan)
-    _warn_of_rare(found, choices)
+    spacing = next((one.value for one in choices if one.key == "spacing_mm"), found.spacing_mm)
+    warn_of_rare(facts, spacing, folds=FOLDS)
     ignored = [value for value in find_ignored(data) if value in found.values]
     if classes is not None:
         check_classes(classes, found.values, ignored=ignored)
@@ -245,28 +266,13 @@ def _check_patients(items: Sequence[Mapping[str, Any]]) -> None:
     patients = {item["patient"] for item in items}
     if len(patients) < FEWEST_CASES:
         raise ValueError(
-            f"the {count_noun(len(items), 'case')} are of {count_noun(len(patients), 'patient')}, "
-            f"and no split may separate those of one: give cases of {FEWEST_CASES} or more, or "
-            "correct --patients"
+            f"{_describe_few(items, patients)}, and no split may separate those of one: give cases "
+            f"of {FEWEST_CASES} or more, or correct --patients"
         )
 
 
-def _warn_of_rare(found: Fingerprint, choices: Sequence[Choice]) -> None:
-    """Say which labels are in so few cases, or so small, that they can hardly be learnt."""
-    spacing = next((one.value for one in choices if one.key == "spacing_mm"), found.spacing_mm)
-    for value, cases in found.present.items():
-        if cases < min(FOLDS, found.cases):
-            logger.warning(
-                "label %d is in %d of %s: a fold without it cannot be validated on it",
-                *(value, cases, count_noun(found.cases, "case")),
-            )
-        if found.smallest_mm[value] < max(spacing):
-            unit = "mm" if found.dimensions == 3 else "pixels"
-            logger.warning(
-                "label %d is as large as a cube of %.2g %s, less than a voxel of the plan (%.2g): "
-                "it may be lost; pass a smaller spacing_mm in task.json",
-                *(value, found.smallest_mm[value], unit, max(spacing)),
-            )
+def _describe_few(items: Sequence[Mapping[str, Any]], patients: Collection[str]) -> str:
+    return f"the {count_noun(len(items), 'case')} are of {count_noun(len(patients), 'patient')}"
 
 
 def _choose_channels(found: Fingerprint, rules: ChannelRules) -> list[Choice]:

@@ -3,7 +3,7 @@
 import pytest
 
 from medseg.planning.case_facts import CaseFacts
-from medseg.planning.label_values import check_classes, find_undeclared
+from medseg.planning.label_values import check_classes, find_undeclared, warn_of_rare
 
 
 def make(case, *values):
@@ -37,3 +37,15 @@ def test_values_in_no_class_are_said_to_be_background(caplog):
     assert not caplog.text
     check_classes({"a": [1]}, [0, 1, 2, 3], ignored=[3])
     assert "label values in no class: 2; they are learnt as background" in caplog.text
+
+
+def test_labels_below_a_voxel_are_told_of_the_cases_that_have_them(caplog):
+    facts = [make(name, 0, 1) for name in "abc"]
+    warn_of_rare(facts, (1.0, 1.0), folds=3)
+    assert not caplog.text
+    facts[1] = CaseFacts("b", (4, 4), (0.2, 0.2), 1, {0: 9, 1: 4})
+    warn_of_rare(facts, (1.0, 1.0), folds=3)
+    assert (
+        "label 1 is no larger than a voxel of the plan (1 pixels) in 1 of 3 cases (b; at least 0.4)"
+        in caplog.text
+    )

@@ -184,9 +184,33 @@ def test_a_label_in_few_cases_and_one_below_a_voxel_are_said(data, caplog):
         plan_folder("kidney", data)
     assert "label 2 is in 1 of 6 cases: a fold without it cannot be validated" in caplog.text
     assert (
-        "label 2 is as large as a cube of 1.3 mm, less than a voxel of the plan (2)" in caplog.text
+        "label 2 is no larger than a voxel of the plan (2 mm) in 1 of 1 case (p0_0" in caplog.text
     )
     assert "label 1" not in caplog.text
+
+
+def test_images_without_a_label_are_named_and_left_out(data, caplog):
+    next((data / "labels").glob("*_5.nii.gz")).unlink()
+    assert plan_folder("kidney", data).found.cases == 5
+    assert "left out, as images without a label: p2_5 (1)" in caplog.text
+
+
+def test_copies_of_one_image_are_too_few_to_split_and_leave_no_list(data):
+    first, *others = sorted((data / "images").iterdir())
+    for file in others:
+        file.write_bytes(first.read_bytes())
+    planned = plan_folder("kidney", data)
+    with pytest.raises(ValueError, match="6 cases are of 1 patient, for copies of an image count"):
+        planned.write_datalist()
+    assert not (planned.datalist_dir / "datalist.json").exists()
+
+
+def test_there_are_no_more_folds_than_patients_for_them(data):
+    planned = plan_folder("kidney", data, patients="(p[0-9]+)_")
+    planned.write_datalist()
+    task = planned.fit_folds().task
+    assert task["folds"] == 2
+    assert prepared.list_cases("data/kidney", "training", fold=1, folds=task["folds"])
 
 
 def test_the_split_is_described_once_the_cases_are_listed(data):

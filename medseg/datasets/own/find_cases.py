@@ -63,7 +63,9 @@ def find_cases(
         read = read_datalist if data.suffix == ".json" else read_table
         return FoundCases(*read(data, several_readers=several_readers))
     if not data.is_dir():
-        raise FileNotFoundError(f"no folder {data.absolute()}: give that of images and labels")
+        raise FileNotFoundError(
+            f"no folder or table {data.absolute()}: give the folder of images and labels, or a .csv"
+        )
     rules = [text for text in labels if "=" in text]
     if (rules and len(rules) < len(labels)) or len(labels) - len(rules) > 1:
         raise ValueError(

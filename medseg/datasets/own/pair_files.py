@@ -7,6 +7,7 @@ names the case: of a label all of it, of an image all of it and behind that its 
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -24,6 +25,8 @@ from medseg.ingest.formats import (
     select_volume_files,
     strip_suffix,
 )
+
+logger = logging.getLogger(__name__)
 
 _LABEL_WORDS = """
     label labels labelstr labelsts labelsva lbl mask masks seg segs segm segmentation segmentations
@@ -87,7 +90,14 @@ def pair_files(
     Raises:
         ValueError: there are no files, no labels among them, or nothing but labels.
     """
-    files = list_image_files(root)
+    volumes, pictures = _list_by_kind(root)
+    if volumes and pictures:
+        logger.warning(
+            "%s left out beside %s: give a folder of pictures alone if they are the images",
+            count_noun(len(pictures), "picture is", plural="pictures are"),
+            count_noun(len(volumes), "volume"),
+        )
+    files = volumes or pictures
     if not files:
         raise ValueError(
             f"{root.absolute()} holds neither volumes nor pictures: give the folder of the images "
@@ -127,10 +137,16 @@ def _describe_several(pairs: Sequence[Pair], root: Path) -> str:
 
 def list_image_files(root: Path) -> list[Path]:
     """The volumes below a folder, or where there are none the pictures."""
+    volumes, pictures = _list_by_kind(root)
+    return volumes or pictures
+
+
+def _list_by_kind(root: Path) -> tuple[list[Path], list[Path]]:
+    """The volumes and the pictures below a folder."""
     below = [folder / name for folder, _, names in walk(root) for name in names]
     shown = [p for p in below if not p.name.startswith(".") and not is_macos_copy(p)]
     volumes = sorted(select_volume_files(p for p in shown if is_volume_file(p)))
-    return volumes or sorted(p for p in shown if is_picture_file(p))
+    return volumes, sorted(p for p in shown if is_picture_file(p))
 
 
 def _count_shared_folders(paths: Iterable[PurePosixPath]) -> int:

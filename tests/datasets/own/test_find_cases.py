@@ -24,7 +24,7 @@ def test_patterns_beside_a_table_are_refused(data):
 
 
 def test_a_folder_that_is_not_there_or_has_no_images_is_refused(data):
-    with pytest.raises(FileNotFoundError, match="no folder"):
+    with pytest.raises(FileNotFoundError, match="no folder or table"):
         find_cases(data / "gone", out=data)
     (data / "empty").mkdir()
     with pytest.raises(ValueError, match="no DICOM series with a Segmentation or an RT Structure"):

@@ -131,3 +131,9 @@ def test_nothing_but_labels_and_no_file_at_all_are_refused(tmp_path):
 def test_hidden_files_and_pictures_beside_volumes_are_not_looked_at(tmp_path):
     make(tmp_path, "images/a.nii labels/a.nii images/.b.nii images/._a.nii preview.png")
     assert list(found(tmp_path)) == ["a"]
+
+
+def test_pictures_beside_volumes_are_left_out_and_said(tmp_path, caplog):
+    make(tmp_path, "images/a.nii labels/a.nii images/b.png labels/b.png")
+    assert list(found(tmp_path)) == ["a"]
+    assert "2 pictures are left out beside 2 volumes" in caplog.text
