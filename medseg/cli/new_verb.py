@@ -133,7 +133,7 @@ def new(
         check_choice("preset", preset, tuple(SIZES))
         if readers is not None:
             check_choice("readers", readers, METHODS)
-        _check_bundle(out / name, replan=replan)
+        _check_bundle(out, name, replan=replan)
         most_bytes = None if memory is None else parse_bytes(memory)
         _check_budget(hours, most_bytes, measure=measure)
         given = None if classes is None else parse_classes(classes)
@@ -169,14 +169,14 @@ def new(
             _print(made, datalist)
 
 
-def _check_bundle(folder: Path, *, replan: bool) -> None:
+def _check_bundle(out: Path, name: str, *, replan: bool) -> None:
     """Refuse a bundle that is there already, or one to plan again that is not."""
     from medseg.bundles.own.write_bundle import check_new
 
     if not replan:
-        check_new(folder.parent, folder.name)
-    elif not folder.is_dir():
-        raise FileNotFoundError(f"no bundle {folder} to plan again: leave --replan out")
+        check_new(out, name)
+    elif not (out / name).is_dir():
+        raise FileNotFoundError(f"no bundle {out / name} to plan again: leave --replan out")
 
 
 def _check_budget(hours: float | None, most_bytes: int | None, *, measure: bool) -> None:

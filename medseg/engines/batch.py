@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 _TOO_FEW = "Expected more than 1"
 """How torch's error starts if a norm has a single value to compute mean and spread from."""
 
+_LARGER = "pass a larger image_size, fewer channels"
 
 _LEAST_ITEM = 2
 """Bytes of an element in half precision, which a training may use."""
@@ -68,8 +69,7 @@ def check_batch(
         raise ValueError(
             f"with an image_size of {list(image_size)} the deepest level has one voxel and the "
             f"smallest batch {count_noun(smallest, 'image')}, but the norm needs several values: "
-            "pass a larger image_size, fewer channels, or for batch norm a batch_size that "
-            "leaves no batch of 1"
+            f"{_LARGER}, or for batch norm a batch_size that leaves no batch of 1"
         ) from error
     largest = find_largest_batch(loader) * patches
     _check_memory(network, largest, image_size, kept.total() * largest // smallest)
@@ -104,6 +104,11 @@ def check_image_size(
         with torch.no_grad():
             ghost(torch.empty(2, in_channels, *image_size, device="meta"))
     except ValueError as error:
+        if str(error).startswith(_TOO_FEW):
+            raise ValueError(
+                f"with an image_size of {list(image_size)} the deepest level has one voxel, but "
+                f"the norm needs several values: {_LARGER}, or --norm batch"
+            ) from error
         raise _make_size_error(image_size, error) from error
 
 

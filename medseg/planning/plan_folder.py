@@ -207,6 +207,7 @@ def plan_folder(
     choices = targets.adapt(plan)
     spacing = next((one.value for one in choices if one.key == "spacing_mm"), found.spacing_mm)
     warn_of_rare(facts, spacing, folds=FOLDS)
+    _warn_of_small(facts, spacing, choices)
     ignored = [value for value in find_ignored(data) if value in found.values]
     if classes is not None:
         check_classes(classes, found.values, ignored=ignored)
@@ -273,6 +274,29 @@ def _check_patients(items: Sequence[Mapping[str, Any]]) -> None:
 
 def _describe_few(items: Sequence[Mapping[str, Any]], patients: Collection[str]) -> str:
     return f"the {count_noun(len(items), 'case')} are of {count_noun(len(patients), 'patient')}"
+
+
+def _warn_of_small(
+    facts: Sequence[CaseFacts], spacing: Sequence[float], choices: Sequence[Choice]
+) -> None:
+    """Say which images are less than half as long as a patch, of which the rest is padding."""
+    patch = next(one.value for one in choices if one.key == "image_size")
+    half_mm = [n * step / 2 for n, step in zip(patch, spacing, strict=True)]
+    small = [
+        one.case
+        for one in facts
+        if any(
+            n * step < least
+            for n, step, least in zip(one.shape, one.spacing_mm, half_mm, strict=True)
+        )
+    ]
+    if small:
+        logger.warning(
+            "%s less than half as long as the patch of %s along an axis and padded: %s; pass a "
+            "smaller image_size in task.json if many are",
+            count_noun(len(small), "image is", plural="images are"),
+            *("x".join(map(str, patch)), shorten_list(small)),
+        )
 
 
 def _choose_channels(found: Fingerprint, rules: ChannelRules) -> list[Choice]:

@@ -7,11 +7,13 @@ from typing import Any, Protocol, TypeVar
 
 from monai.data import CacheDataset
 from monai.data import Dataset as MonaiDataset
+from monai.transforms import Transform
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from medseg.base.console_streams import is_on_terminal
-from medseg.base.text import name_cases
+from medseg.base.memory import find_available_bytes
+from medseg.base.text import count_noun, name_cases
 from medseg.transforms.refused_cases import (
     ReadOrExplain,
     Refusal,
@@ -19,6 +21,9 @@ from medseg.transforms.refused_cases import (
     read_or_explain,
 )
 from medseg.transforms.stored_dataset import StoredDataset
+
+_FEWEST_READ = 3
+"""So many cases tell how much memory all take."""
 
 
 class _HasTransform(Protocol):
@@ -47,6 +52,7 @@ class LoadedDataset(Dataset):
     Raises:
         ValueError: another word for `cache`, or "disk" without a folder; with "memory" also cases
             that `load` refuses, all of which are named.
+        MemoryError: with "memory", the first cases show that all need more than is free.
 
     Example:
         >>> data = LoadedDataset([{"image": "a.nii.gz"}], load=lambda case: case, cache="none")
@@ -92,6 +98,42 @@ class LoadedDataset(Dataset):
         return found if isinstance(found, Refusal) else None
 
 
+class _ReadIntoMemory(Transform):
+    """Read cases that are kept, and stop as soon as the first ones show that all do not fit."""
+
+    def __init__(self, read: Callable[[Any], Any], cases: int) -> None:
+        self.read = read
+        self.cases = cases
+        self.done = 0
+        self.kept_bytes = 0
+        self.free = find_available_bytes()
+
+    def __call__(self, data: Any) -> Any:
+        self._check()  # before a case is read too: MONAI's threads go on after one has failed
+        found = self.read(data)
+        self.done += 1
+        self.kept_bytes += _count_bytes(found)
+        self._check()
+        return found
+
+    def _check(self) -> None:
+        if self.free is None or self.done < min(_FEWEST_READ, self.cases):
+            return
+        needed = self.kept_bytes * self.cases // self.done
+        if needed > self.free:
+            raise MemoryError(
+                f"{count_noun(self.cases, 'case')} take about {needed / 2**30:.3g} GiB of memory "
+                f"as read, and {self.free / 2**30:.3g} GiB are free: pass --cache disk with a "
+                "--cache_dir that has room, or --cache none"
+            )
+
+
+def _count_bytes(found: Any) -> int:
+    """Bytes of the arrays and tensors of a case."""
+    values = found.values() if isinstance(found, Mapping) else ()
+    return sum(int(getattr(value, "nbytes", 0)) for value in values)
+
+
 def copy_untransformed(dataset: _Transformed) -> _Transformed:
     """The same cases, or slices, as they are read or stored: without the dataset's `transform`.
 
@@ -119,7 +161,8 @@ def _keep_loaded(
     if load is None or cache == "none":
         return MonaiDataset(cases, load)
     if cache == "memory":
-        kept = CacheDataset(cases, ReadOrExplain(load), progress=is_on_terminal())
+        read = _ReadIntoMemory(ReadOrExplain(load), len(cases))
+        kept = CacheDataset(cases, read, progress=is_on_terminal())
         raise_if_refused(kept._cache)
         return kept
     if cache == "disk" and cache_dir is not None:

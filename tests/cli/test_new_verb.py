@@ -39,6 +39,15 @@ def test_an_unknown_preset_and_a_missing_folder_are_one_line(data, tmp_path):
     assert not (tmp_path / "bundles").exists()
 
 
+@pytest.mark.parametrize("name", ["a/b", "../a", "a b", ""])
+def test_a_name_that_is_none_of_a_bundle_is_refused_before_the_data_are_read(data, tmp_path, name):
+    ended = run_medseg("new", name, "--data", data, "--no-measure")
+    assert ended.exit_code != 0
+    assert "cannot be the name of a bundle" in ended.stderr
+    assert not (tmp_path / "bundles").exists()
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_bundle_of_ones_own_is_built_again_by_its_name(data, tmp_path):
     run_medseg("new", "kidney", "--data", data, "--no-measure")
     task = tmp_path / "bundles" / "kidney" / "task.json"

@@ -69,6 +69,8 @@ def test_instance_norm_needs_more_than_one_voxel_whatever_the_batch(norm):
         ValueError, match=r"image_size of \[4, 4, 4\] the deepest level has one voxel"
     ):
         check(network(norm, 3), 8, 4, [4, 4, 4])
+    with pytest.raises(ValueError, match=r"one voxel, but the norm needs .* a larger image_size"):
+        check_image_size(network(norm, 3), in_channels=1, image_size=[4, 4, 4])
     check(network(norm, 3), 8, 4, [8, 4, 4])
 
 

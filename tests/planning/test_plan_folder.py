@@ -189,6 +189,17 @@ def test_a_label_in_few_cases_and_one_below_a_voxel_are_said(data, caplog):
     assert "label 1" not in caplog.text
 
 
+def test_an_image_far_smaller_than_the_patch_is_named(data, caplog):
+    plan_folder("kidney", data)
+    assert "as long as the patch" not in caplog.text
+    for folder in ("images", "labels"):
+        file = data / folder / "p0_0.nii.gz"
+        nib.save(nib.load(file).slicer[:, 4:9, :], file)
+    plan_folder("kidney", data)
+    assert "1 image is less than half as long as the patch of 12x14x10 along an axis" in caplog.text
+    assert "and padded: p0_0;" in caplog.text
+
+
 def test_images_without_a_label_are_named_and_left_out(data, caplog):
     next((data / "labels").glob("*_5.nii.gz")).unlink()
     assert plan_folder("kidney", data).found.cases == 5

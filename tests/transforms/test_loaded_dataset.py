@@ -4,7 +4,8 @@ import pytest
 import torch
 from monai.transforms import Transform
 
-from medseg.transforms import LoadedDataset, copy_untransformed
+from medseg.base.errors import find_root_cause
+from medseg.transforms import LoadedDataset, copy_untransformed, loaded_dataset
 
 CASES = [{"image": "a.nii.gz"}, {"image": "b.nii.gz", "case": "second"}]
 
@@ -62,3 +63,20 @@ def test_a_check_reads_every_case_and_names_all_that_cannot_be_used(tmp_path, ca
     with pytest.raises(ValueError, match=r"2 of 3 .*: case b: no label; case c: no label"):
         dataset.check()
     LoadedDataset(cases[:1], load, cache=cache, cache_dir=tmp_path).check()
+
+
+@pytest.mark.parametrize(("free", "fits"), [(9 * 8, True), (9 * 8 - 1, False), (None, True)])
+def test_cases_that_do_not_fit_into_memory_are_refused_by_the_first_of_them(
+    monkeypatch, free, fits
+):
+    monkeypatch.setattr(loaded_dataset, "find_available_bytes", lambda: free)
+    load = Load()  # 8 bytes a case
+    if fits:
+        LoadedDataset(CASES[:1] * 9, load)
+        assert load.count == 9
+        return
+    with pytest.raises(RuntimeError) as refused:
+        LoadedDataset(CASES[:1] * 9, load)
+    assert "9 cases take about" in str(find_root_cause(refused.value))
+    assert "--cache disk" in str(find_root_cause(refused.value))
+    assert load.count == 3
