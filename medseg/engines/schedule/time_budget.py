@@ -81,10 +81,8 @@ class TimeBudget:
 
     def estimate_epochs(self, engine: Engine) -> None:
         """Say how many epochs fit, by those that are done; end a run that has no time left."""
-        done, progress = engine.state.epoch - 1, self.progress or 0.0
-        fit = math.ceil(done / progress) if done and progress else self._planned_epochs
-        engine.state.max_epochs = max(fit, engine.state.epoch)
-        if progress >= 1.0:
+        self._set_epochs(engine, done=engine.state.epoch - 1)
+        if (self.progress or 0.0) >= 1.0:
             logger.info("the time of this run is up")
             engine.terminate()
 
@@ -103,6 +101,8 @@ class TimeBudget:
             engine.state.iteration = engine.state.epoch * engine.state.epoch_length
             if engine.state.epoch % self.val_interval:
                 self.evaluator.run(engine.state.epoch)
+        else:
+            self._set_epochs(engine, done=engine.state.epoch)  # for what is said of this epoch
 
     def state_dict(self) -> dict[str, Any]:
         """The time that has gone; nothing without a budget."""
@@ -111,6 +111,11 @@ class TimeBudget:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on with the time that is left."""
         self.spent_before = float(state.get("spent", 0.0))
+
+    def _set_epochs(self, engine: Engine, *, done: int) -> None:
+        progress = self.progress or 0.0
+        fit = math.ceil(done / progress) if done and progress else self._planned_epochs
+        engine.state.max_epochs = max(fit, done + 1)
 
     def _begin_validation(self, evaluator: Engine) -> None:
         self._validation_begun = time.monotonic()

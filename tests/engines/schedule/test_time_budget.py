@@ -62,6 +62,14 @@ def test_the_epochs_of_the_config_do_not_end_it_and_are_estimated(clock):
     assert all(13 <= of <= 20 for number, of in seen if number > 2)
 
 
+def test_the_first_epoch_already_says_how_many_will_fit(clock):
+    trainer, _, _ = make_run(clock, hours=0.5)
+    said = []
+    trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: said.append(trainer.state.max_epochs))
+    trainer.run(range(10), max_epochs=300)  # an epoch takes 100 s of 1800 s
+    assert 15 <= said[0] <= 18
+
+
 def test_a_slow_machine_takes_fewer_steps_in_the_same_time(clock):
     slow, _, _ = make_run(clock, hours=0.5, step_s=50.0)
     slow.run(range(10), max_epochs=100)
