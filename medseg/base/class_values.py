@@ -18,6 +18,9 @@ Ignored = int | Sequence[int] | None
 IGNORE = 255
 """Class index of an ignored voxel: the largest of uint8, and Cityscapes' own train id of void."""
 
+BACKGROUND = "background"
+"""What voxels of no class are called in label tables."""
+
 MOST_CLASSES = IGNORE - 1
 """Foreground classes of a task, at most: 0 is the background and `IGNORE` marks what is ignored."""
 
@@ -46,8 +49,8 @@ def check_classes(classes: Classes) -> None:
 
     Raises:
         TypeError: a class with something else than a list of whole numbers.
-        ValueError: no classes, more than `MOST_CLASSES`, one that gathers no value, or regions that
-            do not lie within each other, see `check_regions`.
+        ValueError: no classes, more than `MOST_CLASSES`, one that gathers no value or is called as
+            the background, or regions that do not lie within each other, see `check_regions`.
     """
     if isinstance(classes, Mapping) and len(classes) > MOST_CLASSES:
         raise ValueError(describe_too_many(len(classes)))
@@ -61,6 +64,11 @@ def check_classes(classes: Classes) -> None:
             raise TypeError(f"class {name!r} has the label values {values!r}: write a list")
         if not values:
             raise ValueError(f"class {name!r} has no label value: give it at least one")
+        if name == BACKGROUND:
+            raise ValueError(
+                f"a class is called {name!r}, as what is in no class: leave it out, or give it "
+                "another name"
+            )
         if wrong := [value for value in values if not is_integer(value)]:
             raise TypeError(
                 f"class {name!r} has the label value {wrong[0]!r}: label values are whole "

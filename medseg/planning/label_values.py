@@ -78,13 +78,18 @@ def check_classes(
 
 
 def warn_of_rare(facts: Sequence[CaseFacts], spacing: Sequence[float], *, folds: int) -> None:
-    """Say which labels are in so few cases, or so small, that they can hardly be learnt.
+    """Say which labels are empty, in few cases, or so small that they can hardly be learnt.
 
     Args:
         facts: of each case.
         spacing: of the voxels of the plan, in mm; 1 for pictures.
         folds: how many the cases are split into.
     """
+    if empty := [one.case for one in facts if not any(one.counts.get(v) for v in one.counts if v)]:
+        logger.warning(
+            "labels that hold background alone: %s (%d of %s); correct them if they are unfinished",
+            *(shorten_list(empty), len(empty), count_noun(len(facts), "case")),
+        )
     for value in sorted({value for one in facts for value in one.counts if value}):
         those = [one for one in facts if one.counts.get(value)]
         if len(those) < min(folds, len(facts)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,8 @@ class PlannedFolder:
         )
         if not made["training"]:
             (self.datalist_dir / prepared.FILE).unlink()
+            with suppress(OSError):  # it holds what was converted from DICOM
+                self.datalist_dir.rmdir()
             patients = {item["patient"] for item in made["testing"]}
             raise ValueError(
                 f"{_describe_few(made['testing'], patients)}, for copies of an image count as "

@@ -61,6 +61,7 @@ def test_a_value_that_the_dataset_does_not_have_is_refused_with_the_overrides(
     [
         (("--classes", "{}"), "classes must map 1 to 254 names"),
         (("--classes", "{'liver': []}"), "'liver' has no label value"),
+        (("--classes", "{'background': [1]}"), "a class is called 'background'"),
         (("--classes", "{'liver': 255}"), "write a list"),
         (("--classes", "{'a': [255], 'b': [255]}"), "255 is in two classes, 'a' and 'b'"),
         (

@@ -49,3 +49,8 @@ def test_labels_below_a_voxel_are_told_of_the_cases_that_have_them(caplog):
         "label 1 is no larger than a voxel of the plan (1 pixels) in 1 of 3 cases (b; at least 0.4)"
         in caplog.text
     )
+
+
+def test_labels_of_background_alone_are_named(caplog):
+    warn_of_rare([make("a", 0), make("b", 0, 1), make("c", 0, 1)], (1.0, 1.0), folds=2)
+    assert "labels that hold background alone: a (1 of 3 cases); correct them" in caplog.text

@@ -213,7 +213,7 @@ def test_copies_of_one_image_are_too_few_to_split_and_leave_no_list(data):
     planned = plan_folder("kidney", data)
     with pytest.raises(ValueError, match="6 cases are of 1 patient, for copies of an image count"):
         planned.write_datalist()
-    assert not (planned.datalist_dir / "datalist.json").exists()
+    assert not planned.datalist_dir.exists()
 
 
 def test_there_are_no_more_folds_than_patients_for_them(data):

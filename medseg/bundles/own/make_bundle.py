@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -67,7 +69,7 @@ def make_bundle(
     hours: float | None = None,
     most_bytes: int | None = None,
 ) -> MadeBundle:
-    """Write the bundle of a plan, with the page that explains it.
+    """Write the bundle of a plan, with the page that explains it; a new one whole or not at all.
 
     Args:
         folder: of the bundle.
@@ -87,14 +89,46 @@ def make_bundle(
         kept = _change(folder, planned)
     else:
         write_bundle(folder, planned.task)
+    with nullcontext() if replan else _removed_on_error(folder):
         write_planned(folder, planned.task)
+        planned, cost = _fit_to_machine(
+            folder, planned, measure=measure, hours=hours, most_bytes=most_bytes
+        )
+        made = MadeBundle(folder, planned, cost, kept)
+        _write_page(made)
+    return made
+
+
+@contextmanager
+def _removed_on_error(folder: Path) -> Iterator[None]:
+    """Remove a new bundle where the block fails or is interrupted, so that none is half made."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _fit_to_machine(
+    folder: Path,
+    planned: PlannedFolder,
+    *,
+    measure: bool,
+    hours: float | None,
+    most_bytes: int | None,
+) -> tuple[PlannedFolder, StepCost | None]:
+    """Try a few steps, and change the plan to the memory and the time that there are."""
     cost = measure_steps(folder) if measure else None
     if cost is not None and most_bytes is not None:
         planned, cost = _shrink(folder, planned, cost, most_bytes)
     if cost is not None and hours is not None:
         planned = _fit(planned, hours=hours, step_seconds=cost.seconds)
         _change(folder, planned)
-    made = MadeBundle(folder, planned, cost, kept)
+    return planned, cost
+
+
+def _write_page(made: MadeBundle) -> None:
+    planned = made.planned
     write_plan_page(
         made.page,
         name=planned.name,
@@ -107,7 +141,6 @@ def make_bundle(
         split=planned.describe_split(),
         readers=planned.readers.describe() if planned.readers else (),
     )
-    return made
 
 
 def _change(folder: Path, planned: PlannedFolder) -> dict[str, Any]:

@@ -52,6 +52,30 @@ def test_patches_shrink_until_a_step_fits_into_memory(data, tmp_path, measured):
 def test_memory_for_no_useful_patch_is_refused(data, tmp_path, measured):
     with pytest.raises(ValueError, match="smaller ones would be of no use: pass more --memory"):
         make_bundle(tmp_path / "kidney", plan_folder("kidney", data), most_bytes=1000)
+    assert not (tmp_path / "kidney").exists()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_a_bundle_whose_trial_fails_or_is_interrupted_is_not_left(
+    data, tmp_path, monkeypatch, error
+):
+    def fail(folder):
+        assert (folder / "task.json").is_file()
+        raise error
+
+    monkeypatch.setattr(module, "measure_steps", fail)
+    with pytest.raises(error):
+        make_bundle(tmp_path / "kidney", plan_folder("kidney", data))
+    assert not (tmp_path / "kidney").exists()
+
+
+def test_a_bundle_whose_new_plan_fails_stays(data, tmp_path, measured):
+    folder = tmp_path / "kidney"
+    planned = plan_folder("kidney", data)
+    make_bundle(folder, planned, measure=False)
+    with pytest.raises(ValueError, match="pass more --memory"):
+        make_bundle(folder, planned, replan=True, most_bytes=1000)
+    assert read_task(folder)
 
 
 def test_time_sets_the_epochs(data, tmp_path, measured):
