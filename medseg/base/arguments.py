@@ -114,7 +114,7 @@ def repeat_per_axis(value: int | Sequence[int], axes: int, name: str) -> tuple[i
 
 
 def check_component_options(min_size: int, connectivity: int | None) -> None:
-    """Refuse options that `medseg.base.components.label_components` cannot follow.
+    """Refuse options that `medseg.base.masks.label_components` cannot follow.
 
     Raises:
         ValueError: either is below 1.

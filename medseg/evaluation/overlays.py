@@ -12,6 +12,7 @@ from ignite.engine import Engine, Events
 from torch import Tensor
 
 from medseg.base.files import whole
+from medseg.base.masks import compute_dice
 from medseg.base.text import escape_unprintable
 from medseg.evaluation.view import View, make_view
 from medseg.inference.outputs.source import get_case_name, list_files
@@ -30,7 +31,6 @@ from medseg.inference.preview.page import (
     write,
     write_paragraph,
 )
-from medseg.metrics.scores import compute_dice
 
 FOLDER = "overlays"
 """Folder of the pictures, in that of a run."""

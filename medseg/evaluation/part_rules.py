@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.base.components import find_box
+from medseg.base.masks import compute_dice, find_box
 from medseg.inference.outputs.clean_parts import find_holes, find_small_parts
 from medseg.inference.outputs.largest_part import find_smaller_parts
-from medseg.metrics.scores import compute_dice
 
 SIZES_ML = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 SIZES_PIXELS = (5.0, 10.0, 30.0, 100.0, 300.0, 1000.0)

@@ -17,10 +17,10 @@ from monai.engines.utils import IterationEvents
 from numpy.typing import NDArray
 
 from medseg.base.files import set_aside, whole
+from medseg.base.masks import compute_dice
 from medseg.base.text import count_noun, format_csv_cell
 from medseg.evaluation.gallery import find_last_rows
 from medseg.metrics import CaseMetrics
-from medseg.metrics.scores import compute_dice
 
 logger = logging.getLogger(__name__)
 

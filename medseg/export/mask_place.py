@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.base.components import find_box
+from medseg.base.masks import find_box
 from medseg.export.source.images import SourceImages
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
 

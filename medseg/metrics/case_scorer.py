@@ -11,7 +11,7 @@ from monai.data import MetaTensor
 from monai.utils import convert_to_numpy
 
 from medseg.base.arguments import check_component_options, require_bool
-from medseg.base.components import label_components
+from medseg.base.masks import label_components
 from medseg.geometry import Geometry
 from medseg.metrics.lesions import LESION_SCORES, find_lesions, score_lesions
 from medseg.metrics.objects import (

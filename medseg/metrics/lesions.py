@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medseg.base.components import label_components
+from medseg.base.masks import label_components
 
 LESION_SCORES = ("lesion_sensitivity", "lesion_precision", "lesion_f1")
 
@@ -57,7 +57,7 @@ def find_lesions(
         label: boolean array of the same shape, the true mask.
         overlap: from 0, where one voxel is enough, to below 1.
         min_size: pieces of fewer voxels are no lesions, in either mask; what they cover counts.
-        connectivity: see `medseg.base.components.label_components`.
+        connectivity: see `medseg.base.masks.label_components`.
 
     Raises:
         ValueError: the shapes differ, or `overlap` is outside its range.

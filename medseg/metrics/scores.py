@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 
-from medseg.base.components import find_box
+from medseg.base.masks import compute_dice, find_box
 
 SCORES = ("dice", "iou", "hd95", "surface_dice")
 
@@ -56,12 +56,6 @@ def score_case(
     if not pred.any() or not label.any():
         return {**scores, "hd95": math.inf, "surface_dice": 0.0}
     return {**scores, **_score_surface(pred, label, spacing, tolerance)}
-
-
-def compute_dice(pred: np.ndarray, label: np.ndarray) -> float:
-    """Dice of one boolean array against another of its shape; not a number where both are empty."""
-    both, predicted, true = (int(np.count_nonzero(x)) for x in (pred & label, pred, label))
-    return 2 * both / (predicted + true) if predicted + true else math.nan
 
 
 def _score_surface(

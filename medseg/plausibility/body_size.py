@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from medseg.base.components import label_components
+from medseg.base.masks import label_components
 from medseg.plausibility.voxel_values import BODY_ABOVE_HU
 
 MOST_LINES, MOST_SLICES = 128, 32

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from medseg.base.components import label_components
+from medseg.base.masks import label_components
 from medseg.plausibility.voxel_values import BODY_ABOVE_HU
 
 LUNG_HU = -950

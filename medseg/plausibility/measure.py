@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from medseg.base.components import find_box, label_components
+from medseg.base.masks import find_box, label_components
 from medseg.geometry import Geometry
 from medseg.plausibility.voxel_values import TISSUE_ABOVE_HU, take_sample
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.base.components import label_components
+from medseg.base.masks import label_components
 
 
 def number_lesions(within: NDArray[np.bool_]) -> tuple[NDArray[np.integer], int]:

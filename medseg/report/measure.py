@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.distance import pdist
 
-from medseg.base.components import find_box
+from medseg.base.masks import find_box
 from medseg.geometry import Geometry
 from medseg.labels import MORPHOLOGY, Label, LabelTable
 from medseg.report.diameters import (

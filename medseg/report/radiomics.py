@@ -21,7 +21,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.base.components import find_box
+from medseg.base.masks import find_box
 from medseg.geometry import Geometry
 from medseg.labels import Label, LabelTable
 

@@ -27,7 +27,7 @@ from monai.utils import convert_to_dst_type, convert_to_numpy
 from scipy import ndimage
 
 from medseg.base.arguments import is_number, require_bool
-from medseg.base.components import label_components
+from medseg.base.masks import label_components
 
 CUT_OFF = 1e-7
 """A border term below this is left out as 0, which spares the far distances; w_0 is 10 or so."""

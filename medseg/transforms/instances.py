@@ -12,7 +12,7 @@ from monai.transforms import MapTransform, Transform
 from monai.utils import convert_to_dst_type, convert_to_numpy
 
 from medseg.base.arguments import check_component_options
-from medseg.base.components import label_components
+from medseg.base.masks import label_components
 
 MOST_UINT16 = np.iinfo(np.uint16).max
 """Objects that 16 bits can number, 65535: as many as a 16-bit PNG can hold."""

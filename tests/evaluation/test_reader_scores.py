@@ -3,12 +3,14 @@
 import csv
 import json
 import math
+from dataclasses import fields
 
 import pytest
 import torch
 from evaluation.scored import block, item, make_evaluator
 
-from medseg.evaluation import ReaderScores
+from medseg.datasets.own.readers import agreement, combine
+from medseg.evaluation import ReaderScores, reader_scores
 from medseg.metrics import CaseMetrics
 
 
@@ -110,3 +112,9 @@ def test_a_case_whose_readers_all_marked_nothing_is_in_no_mean(tmp_path):
     found = evaluate(tmp_path, [item("x", nothing, nothing)], {"x": {"a": nothing, "b": nothing}})
     assert found.describe() == []
     assert math.isnan(found.scores.rows[0]["dice_to_readers"])
+
+
+def test_the_network_and_the_table_are_called_as_in_the_table_of_a_new_bundle():
+    assert (reader_scores.MODEL, reader_scores.FILE) == (combine.MODEL, agreement.FILE)
+    named = ["class" if one.name == "label" else one.name for one in fields(agreement.Agreement)]
+    assert list(reader_scores.COLUMNS) == named

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from medseg.base.components import label_components
+from medseg.base.masks import label_components
 from medseg.metrics import ObjectMatches, match_objects
 from medseg.metrics.objects import THRESHOLDS
 

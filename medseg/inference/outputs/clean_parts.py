@@ -13,7 +13,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from medseg.base.class_values import Classes, check_names
-from medseg.base.components import label_components
+from medseg.base.masks import label_components
 from medseg.inference.outputs.source import get_source_geometry
 from medseg.transforms.regions import find_outer_index, list_members
 

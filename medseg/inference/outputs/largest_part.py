@@ -11,7 +11,7 @@ from monai.transforms import MapTransform
 from torch import Tensor
 
 from medseg.base.class_values import Classes, check_names
-from medseg.base.components import find_box, label_components
+from medseg.base.masks import find_box, label_components
 from medseg.inference.outputs.notes import add_notes
 from medseg.inference.outputs.source import get_source_geometry
 from medseg.transforms.regions import find_outer_index, list_members

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.base.components import find_box
+from medseg.base.masks import find_box
 from medseg.geometry import Geometry
 from medseg.labels import Label
 from medseg.report.lesions import number_lesions

@@ -12,7 +12,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
-from medseg.base.components import find_box
+from medseg.base.masks import find_box
 from medseg.geometry import Geometry
 
 MOST_VOXELS = 10_000_000

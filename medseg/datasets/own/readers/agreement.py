@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from itertools import combinations
+from math import isnan
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 
 from medseg.base.class_values import Classes
 from medseg.base.files import whole
+from medseg.base.masks import compute_dice
+from medseg.base.text import format_csv_cell
 
 FILE = "readers.csv"
 """The table of all pairs, beside the datalist and among the scores of an evaluation."""
@@ -27,14 +30,14 @@ class Agreement:
         case: its name.
         label: the class.
         reader_a, reader_b: the two, in the order of the alphabet.
-        dice: 0 to 1; None where neither marked a voxel of the class.
+        dice: 0 to 1; not a number where neither marked a voxel of the class.
     """
 
     case: str
     label: str
     reader_a: str
     reader_b: str
-    dice: float | None
+    dice: float
 
 
 def compare_readers(
@@ -56,7 +59,7 @@ def compare_readers(
     for name, values in classes.items():
         masks = {reader: np.isin(label, values) for reader, label in sorted(labels.items())}
         for (a, first), (b, second) in combinations(masks.items(), 2):
-            found.append(Agreement(case, name, a, b, _compute_dice(first, second)))
+            found.append(Agreement(case, name, a, b, compute_dice(first, second)))
     return found
 
 
@@ -70,7 +73,7 @@ def average(rows: Iterable[Agreement]) -> dict[tuple[str, str, str], tuple[float
     """
     known: defaultdict[tuple[str, str, str], list[float]] = defaultdict(list)
     for row in rows:
-        if row.dice is not None:
+        if not isnan(row.dice):
             known[row.label, row.reader_a, row.reader_b].append(row.dice)
     return {pair: (float(np.mean(dice)), len(dice)) for pair, dice in known.items()}
 
@@ -82,9 +85,5 @@ def write_agreement(path: Path, rows: Sequence[Agreement]) -> None:
         writer.writerow(["class" if one.name == "label" else one.name for one in fields(Agreement)])
         for row in rows:
             *names, dice = astuple(row)
-            writer.writerow([*names, "" if dice is None else round(dice, 6)])
-
-
-def _compute_dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float | None:
-    marked = int(a.sum()) + int(b.sum())
-    return 2 * int((a & b).sum()) / marked if marked else None
+            shown = "" if isnan(dice) else round(dice, 6)
+            writer.writerow([*map(format_csv_cell, names), shown])

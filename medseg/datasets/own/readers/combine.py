@@ -13,7 +13,7 @@ import SimpleITK as sitk  # noqa: N813 -- the name its manual uses
 from numpy.typing import NDArray
 
 from medseg.base.class_values import Classes
-from medseg.base.components import find_box
+from medseg.base.masks import find_box
 
 CONSENSUS, STAPLE, MEAN = METHODS = ("consensus", "staple", "mean")
 """How the labels of several readers may be combined. Under "mean" a training learns the share of

@@ -1,5 +1,7 @@
 """Tests of medseg.datasets.own.readers.agreement."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -26,12 +28,12 @@ def test_each_pair_has_the_dice_of_each_class():
         ("one", "b", "c"): 0,
         ("two", "a", "b"): 0,
         ("two", "a", "c"): 0,
-        ("two", "b", "c"): None,  # neither marked it
+        ("two", "b", "c"): pytest.approx(math.nan, nan_ok=True),  # neither marked it
     }
 
 
 def test_a_pair_without_a_score_is_in_no_mean_and_has_an_empty_cell(tmp_path):
-    rows = [Agreement("x", "one", "a", "b", dice) for dice in (0.5, None, 1 / 3)]
+    rows = [Agreement("x", "one", "a", "b", dice) for dice in (0.5, math.nan, 1 / 3)]
     assert average(rows) == {("one", "a", "b"): (pytest.approx(5 / 12), 2)}
     write_agreement(tmp_path / "readers.csv", rows)
     assert (tmp_path / "readers.csv").read_text().splitlines() == [
@@ -44,3 +46,8 @@ def test_a_pair_without_a_score_is_in_no_mean_and_has_an_empty_cell(tmp_path):
 
 def test_one_reader_has_nobody_to_be_compared_with():
     assert compare_readers("x", {"a": LABELS["a"]}, {"one": [1]}) == []
+
+
+def test_a_name_that_a_spreadsheet_takes_for_a_formula_is_a_text(tmp_path):
+    write_agreement(tmp_path / "readers.csv", [Agreement("=1+1", "one", "a", "b", 0.5)])
+    assert (tmp_path / "readers.csv").read_text().splitlines()[1] == "'=1+1,one,a,b,0.5"

@@ -1,10 +1,12 @@
-"""Tests of medseg.base.components: pieces that can be counted on paper."""
+"""Tests of medseg.base.masks: pieces that can be counted on paper."""
+
+import math
 
 import numpy as np
 import pytest
 from monai.transforms.utils import generate_spatial_bounding_box
 
-from medseg.base.components import find_box, label_components
+from medseg.base.masks import compute_dice, find_box, label_components
 from medseg.transforms import label_instances
 
 # three voxels that touch by corners, and two by a face
@@ -63,3 +65,12 @@ def test_the_box_of_a_mask_is_the_one_of_monai(shape, margin):
 def test_an_empty_mask_has_no_box():
     with pytest.raises(IndexError):
         find_box(np.zeros((2, 3), bool))
+
+
+def test_dice_is_twice_what_both_share_of_what_each_has():
+    a, b = np.zeros((2, 4), bool)
+    assert math.isnan(compute_dice(a, b))
+    a[:2] = True
+    assert compute_dice(a, b) == 0
+    b[1:3] = True
+    assert compute_dice(a, b) == 0.5
