@@ -5,7 +5,9 @@ What files and headers say is shown in a form that no terminal, log or spreadshe
 
 import copy
 import difflib
+import hashlib
 import logging
+import re
 import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -20,6 +22,7 @@ ODD_ENTRIES = "that are broken links, pipes, devices or unreadable"
 _MOST_NAMED = 5
 
 _NEAR = 0.72  # share of letters in common, from which a word counts as misspelt
+_LONGEST_NAME = 100  # letters of the name of a file, before its suffix
 _SHORTEST = 3  # letters of a word in which one slip may be seen
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -93,6 +96,20 @@ def _is_one_slip(word: str, meant: str) -> bool:
     left, right = word[start:], meant[start:]
     exchanged = left[1:2] + left[:1] + left[2:]
     return right in (left[1:], exchanged) or right[1:] in (left, left[1:])
+
+
+def make_file_name(case: str) -> str:
+    """The name of a case as that of a file; no two cases have the same.
+
+    Letters, digits, ".", "-" and "_" stay. Where anything else was replaced, or cut off, digits of
+    the name's SHA-256 follow.
+
+    Example:
+        >>> make_file_name("patient_1"), make_file_name("patient 1/left")
+        ('patient_1', 'patient_1_left_8bf0cb2e')
+    """
+    name = re.sub(r"[^\w.-]+", "_", case)[:_LONGEST_NAME]
+    return name if name == case else f"{name}_{hashlib.sha256(case.encode()).hexdigest()[:8]}"
 
 
 def name_cases(cases: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import re
 from collections.abc import Sequence
 from math import isnan
 from pathlib import Path
@@ -19,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from medseg.base.files import whole
+from medseg.base.text import make_file_name
 from medseg.evaluation.distribution import rank_case
 from medseg.evaluation.gallery import find_last_rows, make_class_view
 from medseg.evaluation.part_rules import try_rules
@@ -97,13 +97,3 @@ class OutOfFold:
                 masks[0] &= true != scorer.ignore_label
             for rule, dice in try_rules(*masks, unit=unit, is_volume=pred.ndim == 3):
                 self._rows.append((case, name, rule.keep, int(rule.fill), round(dice, 6)))
-
-
-def make_file_name(case: str) -> str:
-    """The name of a case as that of a file.
-
-    Example:
-        >>> make_file_name("patient 1/left")
-        'patient_1_left'
-    """
-    return re.sub(r"[^\w.-]+", "_", case)[:100]

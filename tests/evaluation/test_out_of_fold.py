@@ -7,6 +7,7 @@ import numpy as np
 from evaluation.scored import AFFINE, block, item, make_evaluator
 from PIL import Image
 
+from medseg.base.text import make_file_name
 from medseg.evaluation import OutOfFold
 from medseg.evaluation import out_of_fold as module
 from medseg.evaluation.out_of_fold import RULES_FILE
@@ -30,7 +31,7 @@ def test_the_mask_a_picture_and_the_rules_are_kept(tmp_path):
     mask = nib.load(tmp_path / "masks" / "a.nii.gz")
     np.testing.assert_array_equal(np.asarray(mask.dataobj), block(6))
     np.testing.assert_array_equal(mask.affine, AFFINE)
-    assert Image.open(tmp_path / "pictures" / "b_1.png").format == "PNG"
+    assert Image.open(tmp_path / "pictures" / f"{make_file_name('b/1')}.png").format == "PNG"
     as_it_is = [r for r in read_rows(tmp_path) if (r["keep"], r["fill"]) == ("all", "0")]
     assert [(r["case"], r["class"], float(r["dice"])) for r in as_it_is] == [
         ("a", "liver", 0.9),
@@ -67,3 +68,9 @@ def test_nothing_is_kept_unless_it_is_asked_for(tmp_path):
     evaluate(tmp_path, [item("a", block(6), block(5))], enabled=False)
     assert not (tmp_path / "masks").exists()
     assert not (tmp_path / RULES_FILE).exists()
+
+
+def test_cases_whose_names_differ_by_a_space_alone_keep_a_mask_each(tmp_path):
+    evaluate(tmp_path, [item("a 1", block(6), block(5)), item("a_1", block(7), block(5))])
+    assert len(list((tmp_path / "masks").iterdir())) == 2
+    assert (tmp_path / "masks" / "a_1.nii.gz").is_file()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from medseg.base.files import check_folder
+from medseg.base.text import make_file_name
 from medseg.bundles.crossval.choose_parts import ChosenRule, choose_parts, list_keys
 from medseg.bundles.crossval.folds import Fold, list_folds, run_fold
 from medseg.bundles.crossval.pool import (
@@ -121,7 +122,8 @@ def _put_together(bundle: Path, name: str, folder: Path, folds: Sequence[Fold]) 
     ]
     write_table(folder / "suspects.csv", ranked)
     pictures = {
-        picture.stem: picture for fold in folds for picture in fold.scores.glob("pictures/*.png")
+        one.case: folds[one.fold].scores / "pictures" / f"{make_file_name(one.case)}.png"
+        for one in suspects
     }
     write_page(
         folder / "suspects.html", suspects, title=f"{name}: labels to look at", pictures=pictures

@@ -6,6 +6,7 @@ import json
 import pytest
 from planning.test_plan_folder import data as data  # a fixture
 
+from medseg.base.text import make_file_name
 from medseg.bundles.crossval import crossval as module
 from medseg.bundles.crossval.crossval import crossval
 from medseg.bundles.crossval.pool import write_table
@@ -114,3 +115,20 @@ def test_a_bundle_that_cannot_be_given_the_ensemble_is_warned_of(bundle, done, c
     found = crossval(bundle)  # the ensemble of this test has no files
     assert not found.is_published
     assert f"{bundle} was not given the ensemble: " in caplog.text
+
+
+def test_the_page_has_the_picture_of_a_case_whatever_its_name_is(bundle, done, monkeypatch):
+    score = module.run_fold
+
+    def run_fold(bundle, fold, *, arguments):
+        score(bundle, fold, arguments=arguments)
+        name = f"case {fold.number}"
+        row = {"case": name, "class": "kidney", "dice": 0.1}
+        write_table(fold.scores / "metrics.csv", [row])
+        picture = fold.scores / "pictures" / f"{make_file_name(name)}.png"
+        picture.parent.mkdir()
+        picture.write_bytes(b"a picture")
+
+    monkeypatch.setattr(module, "run_fold", run_fold)
+    found = crossval(bundle)
+    assert (found.folder / "suspects.html").read_text().count("data:image/png") == 5

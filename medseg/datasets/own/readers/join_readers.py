@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,13 +14,13 @@ from PIL import Image
 
 from medseg.base.class_values import Classes
 from medseg.base.scratch import make_scratch_folder
+from medseg.base.text import make_file_name
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.read_label import read_label
 from medseg.datasets.own.readers.agreement import Agreement, compare_readers
 from medseg.datasets.own.readers.combine import combine
 from medseg.geometry import Geometry
 from medseg.ingest import IngestError
-from medseg.ingest.formats import strip_suffix
 
 FOLDER = "labels"
 """The folder of the targets, beside the datalist."""
@@ -83,7 +82,7 @@ def join_readers(
             labels, grid = _read(pair)
             agreement += compare_readers(pair.case, labels, classes)
             target = combine(list(labels.values()), classes, method=method, ignored=ignored)
-            name = _name_file(pair.case, made, is_picture=grid is None)
+            name = make_file_name(pair.case) + (".png" if grid is None else ".nii.gz")
             _save(scratch / FOLDER / name, target, grid)
             made.append(replace(pair, label=out / FOLDER / name))
         _put_in_place(scratch, out / FOLDER)
@@ -109,14 +108,6 @@ def _read(pair: Pair) -> tuple[dict[str, NDArray[np.uint8]], Geometry | None]:
                 f"grids: {difference}"
             )
     return labels, grid
-
-
-def _name_file(case: str, made: Sequence[Pair], *, is_picture: bool) -> str:
-    """A file name for a target that no other has, whatever the case is called."""
-    name = re.sub(r"[^\w.-]+", "_", case)[:100]
-    if any(pair.label is not None and strip_suffix(pair.label.name) == name for pair in made):
-        name = f"{name}_{len(made)}"
-    return f"{name}{'.png' if is_picture else '.nii.gz'}"
 
 
 def _save(path: Path, label: NDArray[np.uint8], grid: Geometry | None) -> None:
