@@ -4,20 +4,18 @@ import logging
 import os
 import shlex
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from monai.config import KeysCollection
-from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from monai.utils import convert_to_numpy
 from torch import Tensor
 
 from medseg.base.arguments import check_choice, require_bool
 from medseg.base.channels.missing import list_missing
-from medseg.geometry import Geometry
+from medseg.inference.cases.check_body import BodyCheck, Findings
 from medseg.inference.outputs.notes import FORCED, add_notes
 from medseg.inference.outputs.source import keep_case_name
 from medseg.ingest.metadata import BODY_PART, CONTRADICTION, MODALITY, RESAMPLED, VALUE_UNIT
@@ -25,27 +23,20 @@ from medseg.plausibility import (
     TrainedOn,
     are_far_apart,
     compare_image,
-    describe_edge_doubts,
-    describe_extent_doubts,
     describe_few_values,
     describe_hounsfield_doubts,
     describe_label_map,
-    describe_posture_doubts,
-    explain_impossible_extent,
     explain_no_content,
     explain_not_compared,
     explain_not_hounsfield,
     explain_unlikeness,
     has_appearance,
     is_scan_in_hounsfield,
-    judge_body,
     keep_first_channel,
     list_other_settings,
     looks_like_hounsfield,
     measure_appearance,
-    measure_body,
     measure_case_image,
-    measure_lung_share,
     read_trained_on,
 )
 
@@ -54,31 +45,11 @@ logger = logging.getLogger(__name__)
 CT, MR, PICTURE = "CT", "MR", "picture"
 MODALITIES = (CT, MR, PICTURE)
 
-LUNG_SHARE_OF_ABDOMEN = 0.12
-"""A scan of the abdomen has slices with less lung, see `measure_lung_share`: 3D-IRCADb-01 0.009,
-also its upper half; phantoms 0.005. A chest CT of LIDC-IDRI has 0.17, its upper and lower parts
-0.15."""
-
-WHOLE_CHEST_MM = 50
-"""A stack of less height may be the dome of the liver alone, with lung all around: this is a
-warning. In one of more height whose every slice shows lung there is no abdomen."""
-
-ABDOMEN, CHEST = "ABDOMEN", "CHEST"
-
-
 _UNLIKE = "this does not look like what the network was trained on"
 
 _AS_PASSED = {CT: "a CT", MR: "an MR", PICTURE: "a picture"}
 
 _REMEDY = "look at the image and its result before you use it"
-
-
-@dataclass
-class Findings:
-    """What speaks against an image: `refusals` contradict, `warnings` are at the margin."""
-
-    refusals: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
 
 class RefusedImageError(ValueError):
@@ -186,14 +157,15 @@ class CheckImaged(MapTransform):
         values = convert_to_numpy(image)
         if values.size and not found.refusals:
             self._compare_values(values, found)
+        body = BodyCheck(self.body_part)
         if self.modality == CT and values.ndim == 4:
-            self._compare_extent(image, values, found)
+            body.check_extent(image, found)
         if not found.refusals:
             self._compare_training(image, found)
-        if not found.refusals and ABDOMEN in self.body_part and values.ndim == 4:
-            self._compare_lungs(image, values, found)
+        if not found.refusals and values.ndim == 4:
+            body.check_lungs(image, found)
         if self.modality == CT and values.ndim == 4 and not found.refusals:
-            self._compare_posture(values, found)
+            body.check_posture(image, found)
         return found
 
     def _judge_other_channels(self, image: Tensor, found: Findings) -> None:
@@ -207,12 +179,6 @@ class CheckImaged(MapTransform):
                 found.refusals.append(f"channel {number} is a mask, it holds only {label_map}")
             elif why := explain_no_content(channel[None]):
                 found.refusals.append(f"channel {number} is not an image: {why}")
-
-    def _compare_posture(self, values: np.ndarray, found: Findings) -> None:
-        if ABDOMEN in self.body_part or CHEST in self.body_part:
-            found.warnings += describe_posture_doubts(
-                values[0], is_abdomen=ABDOMEN in self.body_part
-            )
 
     def _compare_header(self, meta: Mapping[str, Any], found: Findings) -> None:
         modality, part = str(meta.get(MODALITY, "")), str(meta.get(BODY_PART, "")).upper()
@@ -259,27 +225,6 @@ class CheckImaged(MapTransform):
                 "it may be a CT: its values are whole numbers, and some are below 0 which no MR has"
             )
 
-    def _compare_extent(self, image: Tensor, values: np.ndarray, found: Findings) -> None:
-        meta = getattr(image, "meta", {})
-        if "original_affine" not in meta or "spatial_shape" not in meta:
-            return
-        i, j, k = (int(n) for n in meta["spatial_shape"])
-        grid = Geometry((i, j, k), np.asarray(meta["original_affine"], dtype=float))
-        why, doubts = explain_impossible_extent(grid), [describe_extent_doubts(grid)]
-        if why is None and not found.refusals:
-            is_trunk = bool({ABDOMEN, CHEST} & set(self.body_part))
-            doubts.append(describe_edge_doubts(grid.spacing_mm, is_trunk=is_trunk))
-            body = measure_body(values[0], _find_spacing_mm(image)) if values.size else None
-            if body is not None:
-                why, doubt = judge_body(body, is_trunk=is_trunk)
-                doubts.append(doubt)
-        if why:
-            found.refusals.append(
-                f"this is not a CT of a patient, or its voxels are stated in another unit: {why}"
-            )
-        else:
-            found.warnings += [doubt for doubt in doubts if doubt]
-
     def _compare_training(self, image: Tensor, found: Findings) -> None:
         trained, is_of_weights = self._trained_on
         if trained is None:
@@ -303,20 +248,6 @@ class CheckImaged(MapTransform):
         why, is_refused = explain_unlikeness(measured, trained.appearance, shape=image.shape[1:])
         if why is not None:
             (found.refusals if is_refused else found.warnings).append(why)
-
-    def _compare_lungs(self, image: Tensor, values: np.ndarray, found: Findings) -> None:
-        share = measure_lung_share(values[0])
-        if share <= LUNG_SHARE_OF_ABDOMEN:
-            return
-        height = _find_height_mm(image)
-        what = f"every slice shows lung, {share:.0%} of the body and more"
-        if height >= WHOLE_CHEST_MM:
-            found.refusals.append(
-                f"this is a CT of the chest: in {height:.0f} mm {what}, and the network was "
-                "trained on the abdomen"
-            )
-        else:
-            found.warnings.append(f"{what}: the network was trained on the abdomen")
 
     @property
     def _main_part(self) -> str:
@@ -342,15 +273,3 @@ def _say_unlike(refusals: Sequence[str]) -> str:
     """The refusals in one text that says first that the image is of another kind."""
     words = "; ".join(refusals)
     return words if words.startswith(("this is", "it does not look")) else f"{_UNLIKE}: {words}"
-
-
-def _find_spacing_mm(image: Tensor) -> list[float]:
-    """The edges of a volume's voxels along its axes; 1 where they are not known."""
-    affine = image.affine if isinstance(image, MetaTensor) else np.eye(4)
-    steps: list[float] = np.linalg.norm(np.asarray(affine, dtype=float)[:3, :3], axis=0).tolist()
-    return steps
-
-
-def _find_height_mm(image: Tensor) -> float:
-    """The length of a volume along its last axis."""
-    return _find_spacing_mm(image)[2] * image.shape[-1]
