@@ -7,6 +7,7 @@ import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -84,7 +85,7 @@ class Ensemble(nn.Module):
 
     def list_members(self) -> list[NestedUNet]:
         """Its networks, in the order of their weights."""
-        return [member for member in self.members if isinstance(member, NestedUNet)]
+        return cast(list[NestedUNet], list(self.members))
 
 
 def average_logits(logits: Sequence[Tensor], activation: str) -> Tensor:

@@ -8,8 +8,9 @@ from typing import Any
 from torch import nn
 
 from medseg.base.arguments import check_choice
+from medseg.base.choices.rules import NETWORK_PARTS
 from medseg.engines.distributed import unwrap
-from medseg.networks.weights.parts import PARTS, find_part
+from medseg.networks.weights.parts import find_part
 
 FROZEN = "frozen"
 """The key of a parameter group whose rate is 0 in the first epochs, see `LearningRate`."""
@@ -46,7 +47,7 @@ def group_parameters(
         [None, 0.010000000000000002]
     """
     for part in freeze:
-        check_choice("freeze", part, PARTS)
+        check_choice("freeze", part, NETWORK_PARTS)
     if not freeze:
         return [*network.parameters(), *loss.parameters()]
     named = list(unwrap(network).named_parameters())

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import re
 
-from medseg.base.choices.rules import NETWORK_PARTS
-
-PARTS = NETWORK_PARTS
-"""The contracting path, all nodes that read more than one map, and what gives the logits."""
-
 _FIRST_COLUMN = re.compile(r"nodes\.x\d+_0\.")
 
 
 def find_part(key: str) -> str:
-    """The part of a `NestedUNet` that a weight belongs to, by its key.
+    """The part of a `NestedUNet` that a weight belongs to, one of `NETWORK_PARTS`, by its key.
 
-    The encoder is the column X(i, 0), or the network of timm in its place. The class guide, which
-    tells which classes are there, counts among the heads.
+    The encoder, or contracting path, is the column X(i, 0), or the network of timm in its place.
+    The heads give the logits; the class guide, which tells which classes are there, counts among
+    them. All else is the decoder.
 
     Example:
         >>> [find_part(f"nodes.{key}") for key in ("x1_0.first", "x0_1.first", "x0_1.head.weight")]
