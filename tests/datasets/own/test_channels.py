@@ -6,18 +6,10 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from datasets.own.test_pair_files import make
 
 from medseg.datasets.own.channels import ChannelRules, align_channels, read_channel_names
 from medseg.datasets.own.pair_files import Pair, pair_files
-
-
-def make(root, text):
-    """Make empty files of these names."""
-    for name in text.split():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return root
 
 
 def align(root, **rules):
