@@ -99,32 +99,39 @@ class LoadedDataset(Dataset):
 
 
 class _ReadIntoMemory(Transform):
-    """Read cases that are kept, and stop as soon as the first ones show that all do not fit."""
+    """Read cases that are kept, and stop as soon as it shows that all do not fit.
+
+    Those that are still to be read are taken to be as small as the smallest so far, so that a few
+    large cases at the start do not refuse what would fit.
+    """
 
     def __init__(self, read: Callable[[Any], Any], cases: int) -> None:
         self.read = read
         self.cases = cases
         self.done = 0
-        self.kept_bytes = 0
+        self.kept_bytes = self.smallest_bytes = 0
         self.free = find_available_bytes()
 
     def __call__(self, data: Any) -> Any:
         self._check()  # before a case is read too: MONAI's threads go on after one has failed
         found = self.read(data)
+        size = _count_bytes(found)
         self.done += 1
-        self.kept_bytes += _count_bytes(found)
+        self.kept_bytes += size
+        if size:  # none where the case could not be read
+            self.smallest_bytes = min(self.smallest_bytes or size, size)
         self._check()
         return found
 
     def _check(self) -> None:
         if self.free is None or self.done < min(_FEWEST_READ, self.cases):
             return
-        needed = self.kept_bytes * self.cases // self.done
+        needed = self.kept_bytes + (self.cases - self.done) * self.smallest_bytes
         if needed > self.free:
             raise MemoryError(
-                f"{count_noun(self.cases, 'case')} take about {needed / 2**30:.3g} GiB of memory "
-                f"as read, and {self.free / 2**30:.3g} GiB are free: pass --cache disk with a "
-                "--cache_dir that has room, or --cache none"
+                f"{count_noun(self.cases, 'case')} take at least {needed / 2**30:.3g} GiB of "
+                f"memory as read, and {self.free / 2**30:.3g} GiB are free: pass --cache disk "
+                "with a --cache_dir that has room, or --cache none"
             )
 
 

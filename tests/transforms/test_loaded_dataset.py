@@ -1,5 +1,6 @@
 """Tests of medseg.transforms.loaded_dataset: cases are read once, and transformed each time."""
 
+import numpy as np
 import pytest
 import torch
 from monai.transforms import Transform
@@ -65,6 +66,16 @@ def test_a_check_reads_every_case_and_names_all_that_cannot_be_used(tmp_path, ca
     LoadedDataset(cases[:1], load, cache=cache, cache_dir=tmp_path).check()
 
 
+def test_large_cases_at_the_start_do_not_refuse_what_fits(monkeypatch):
+    monkeypatch.setattr(loaded_dataset, "find_available_bytes", lambda: 1000)
+    sizes = iter([300, 300, 8, 8, 8, 8, 8])
+
+    def load(case):
+        return {"image": np.zeros(next(sizes), np.uint8)}
+
+    LoadedDataset([{"image": f"{n}.nii"} for n in range(7)], load)
+
+
 @pytest.mark.parametrize(("free", "fits"), [(9 * 8, True), (9 * 8 - 1, False), (None, True)])
 def test_cases_that_do_not_fit_into_memory_are_refused_by_the_first_of_them(
     monkeypatch, free, fits
@@ -77,6 +88,6 @@ def test_cases_that_do_not_fit_into_memory_are_refused_by_the_first_of_them(
         return
     with pytest.raises(RuntimeError) as refused:
         LoadedDataset(CASES[:1] * 9, load)
-    assert "9 cases take about" in str(find_root_cause(refused.value))
+    assert "9 cases take at least" in str(find_root_cause(refused.value))
     assert "--cache disk" in str(find_root_cause(refused.value))
     assert load.count == 3
