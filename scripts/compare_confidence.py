@@ -40,7 +40,7 @@ def measure(data, bundle):
     parser = ConfigParser(read_workflow(locate(bundle), "evaluate"))
     parser["dataset_dir"] = data
     read, fold, folds, seed = map(
-        parser.get_parsed_content, ("read_cases", "fold", "folds", "seed")
+        parser.get_parsed_content, ("read_cases", "fold", "folds", "split_seed")
     )
     for case in read(data, "test", fold=fold, folds=folds, seed=seed):
         found = medseg.segment(case["image"], bundle=bundle, force=True)

@@ -1,6 +1,6 @@
 """Count the findings that the checks of a bundle give on its held-out cases and on other images.
 
-python scripts/count_findings.py bundles/nuclei --dataset_dir DIR [--fold 0 --seed 0]
+python scripts/count_findings.py bundles/nuclei --dataset_dir DIR [--fold 0 --split_seed 0]
 python scripts/count_findings.py bundles/nuclei --images 'FOLDER/*.jpg'
 
 The cases are those of validation, which a training does not see, each with its true label in the
@@ -60,7 +60,7 @@ def held_out(args: argparse.Namespace, overrides: list[str]) -> Iterator[tuple[l
     """Of each case of the section: refusals, warnings, and what is said of its label."""
     config = ConfigParser(read_config(args.bundle / "train.json"))
     config.update(read_overrides(args.bundle, "train", overrides))
-    keys = ("dataset_dir", "fold", "folds", "seed")
+    keys = ("dataset_dir", "fold", "folds", "split_seed")
     folder, fold, folds, seed = (config.get_parsed_content(key) for key in keys)
     read_cases = config.get_parsed_content("read_cases")
     load = config.get_parsed_content("load")

@@ -1,6 +1,6 @@
 """Measure what a bundle's weights were trained on, and write it beside them, as a training does.
 
-python scripts/measure_training_cases.py bundles/hippocampus --dataset_dir DIR [--fold 0 --seed 0]
+python scripts/measure_training_cases.py bundles/hippocampus --dataset_dir DIR [--fold 0]
 """
 
 import argparse

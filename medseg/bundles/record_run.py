@@ -27,6 +27,7 @@ from medseg.report.provenance import describe_provenance, format_now, measure_pe
 logger = logging.getLogger(__name__)
 
 _SECTIONS = ("training", "validation")
+_SPLIT = ("fold", "folds", "split_seed")
 _VERSION = 1
 
 
@@ -127,14 +128,14 @@ class RecordRun:
         publish_if_none(self.folder, self.bundle, replace=_is_given_cases(self.config))
 
     def _describe(self, engine: Engine) -> dict[str, Any]:
-        choices = {key: self.config.get(key) for key in ("name", "seed", "fold", "folds")}
+        choices = {key: self.config.get(key) for key in ("name", "seed", *_SPLIT)}
         record = self.record or {}
         return {
             "version": _VERSION,
             "bundle": choices["name"],
             **describe_provenance(engine.state.device),
             "processes": idist.get_world_size(),
-            **{key: choices[key] for key in ("seed", "fold", "folds")},
+            **{key: choices[key] for key in ("seed", *_SPLIT)},
             "all_cases": bool(self.config.get("all_cases")),
             "cases": {key: len(record.get(key, ())) for key in _SECTIONS}
             | {"test": self.test_cases},

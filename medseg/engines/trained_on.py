@@ -41,7 +41,7 @@ class RecordTraining:
         modality: "CT", "MR" or "picture".
         classes: name -> label values that it gathers.
         whole_images: False where cases are crops; see `medseg.plausibility.measure_cases`.
-        about: which data these are, such as name, fold and seed; no names of cases.
+        about: which data these are, such as name, fold and split_seed; no names of cases.
         choices: of the config; those that say what the network is trained for are written, too.
 
     Example:

@@ -9,7 +9,9 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-_SPLIT = ("fold", "folds", "seed")
+_SPLIT = {"validation": ("fold", "folds", "split_seed"), "test": ("split_seed",)}
+"""What decides which cases a section holds."""
+
 _RECORDS = ("run.json", "models/model.run.json")
 """What a run was trained with: in its folder, and beside weights that were published."""
 
@@ -21,23 +23,24 @@ def check_split(
     section: str = "validation",
     force: bool = False,
 ) -> None:
-    """Refuse a validation with another split than that of the training.
+    """Refuse an evaluation with another split than that of the training.
 
-    The cases of another fold are those that the network learnt from, and their scores would be too
-    good. What a run was trained with stands in its run.json, and for published weights beside them.
-    Where neither is there, nothing is compared.
+    The cases of another fold, or other test cases, are among those that the network learnt from,
+    and their scores would be too good. What a run was trained with stands in its run.json, and for
+    published weights beside them. Where neither is there, nothing is compared.
 
     Args:
         bundle_root: folder of the bundle or run.
-        split: the choices of the evaluation, of which fold, folds and seed count.
-        section: what is scored; only that of the validation depends on the fold.
+        split: the choices of the evaluation, of which fold, folds and split_seed count.
+        section: what is scored: "validation" depends on all three, "test" on split_seed alone, and
+            "training" is never refused.
         force: log the difference, and go on.
 
     Raises:
         ValueError: the split differs, or the network was trained on all cases.
 
     Example:
-        >>> check_split("runs/liver/1", {"fold": 0, "folds": 5, "seed": 0})  # doctest: +SKIP
+        >>> check_split("runs/liver/1", {"fold": 0, "folds": 5, "split_seed": 0})  # doctest: +SKIP
     """
     trained = _read_split(Path(bundle_root))
     if section == "validation" and trained.get("all_cases"):
@@ -45,18 +48,18 @@ def check_split(
         return
     differences = [
         f"{key}: trained with {trained[key]}, used with {split[key]}"
-        for key in _SPLIT
+        for key in _SPLIT.get(section, ())
         if trained.get(key) is not None and key in split and trained[key] != split[key]
     ]
-    if section != "validation" or not differences:
+    if not differences:
         return
     said = "; ".join(differences)
     if force:
-        logger.warning("the validation has another split than the training (%s)", said)
+        logger.warning("the evaluation has another split than the training (%s)", said)
         return
     keys = " and ".join(f"--{one.partition(':')[0]}" for one in differences)
     raise ValueError(
-        f"the validation of another split ({said}) would score cases that the network was trained "
+        f"the evaluation of another split ({said}) would score cases that the network was trained "
         f"on: leave {keys} out; --other_settings True scores them anyway"
     )
 
@@ -80,5 +83,5 @@ def _read_split(root: Path) -> dict[str, Any]:
         except (OSError, ValueError):
             continue
         if isinstance(found, dict):
-            return found
+            return {"split_seed": found.get("seed"), **found}  # once one seed did both
     return {}

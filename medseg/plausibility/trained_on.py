@@ -36,7 +36,7 @@ class TrainedOn:
     """Lowest and highest value of each quantity over training cases, and where they come from.
 
     Attributes:
-        about: which data: name, fold, seed, ...; it holds no name of a case.
+        about: which data: name, fold, split_seed, ...; it holds no name of a case.
         cases: how many were measured.
         modality: "CT", "MR" or "picture".
         dimensions: 2 for pictures, 3 for volumes.

@@ -40,6 +40,7 @@ def test_run_json_says_what_was_trained_and_how(committed, tmp_path):
     training.best.epoch, training.best.scores = 2, {"val_mean_dice": 0.5}
     found = training.run(3)
     assert (found["bundle"], found["fold"], found["seed"]) == ("liver", 2, 0)
+    assert (found["folds"], found["split_seed"]) == (5, 0)
     assert (found["epochs"], found["best_epoch"]) == (3, 2)
     assert found["scores"] == {"val_mean_dice": 0.5}
     assert found["cases"] == {"training": 2, "validation": 1, "test": 4}

@@ -26,7 +26,7 @@ def test_the_dice_is_that_of_each_structure_with_its_label(repository, monkeypat
     mask = np.array([1, 1, 2, 0])
     found = [SimpleNamespace(value=1, confidence=0.9), SimpleNamespace(value=2, confidence=None)]
     case = {"image": "a", "label": "b"}
-    parts = {"read_cases": lambda *_, **__: [case], "fold": 0, "folds": 5, "seed": 0}
+    parts = {"read_cases": lambda *_, **__: [case], "fold": 0, "folds": 5, "split_seed": 0}
 
     class Parser(dict):
         def get_parsed_content(self, key):

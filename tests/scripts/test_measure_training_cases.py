@@ -58,7 +58,7 @@ def test_its_numbers_are_those_of_paper(script, dataset, tmp_path, repository, m
     found = read_ranges(weights)
     training = hippocampus.list_cases(dataset, "training", fold=1)
     assert (found.cases, found.modality, found.dimensions) == (len(training), "MR", 3)
-    assert found.about == {"name": "hippocampus", "fold": 1, "folds": 5, "seed": 0}
+    assert found.about == {"name": "hippocampus", "fold": 1, "folds": 5, "split_seed": 0}
     assert found.image == {
         **{"longest_mm": [40, 40], "shortest_mm": [10, 10], "voxel_mm": [1, 1]},
         "darkness": [pytest.approx(0.5, abs=0.01)] * 2,

@@ -129,7 +129,10 @@ RULES: Mapping[str, Rule] = {
     "hours": allow_null(make_number_rule("above 0, at most 10000", lambda x: 0 < x <= 10_000)),
     **dict.fromkeys(("fold", "num_workers", "worst_cases", "overlay_cases"), make_whole_rule(0)),
     "folds": make_whole_rule(2),
-    "seed": Rule("a whole number from 0 to 4294967295", lambda x: is_whole(x, 0) and x < 2**32),
+    **dict.fromkeys(
+        ("seed", "split_seed"),
+        Rule("a whole number from 0 to 4294967295", lambda x: is_whole(x, 0) and x < 2**32),
+    ),
     "spatial_dims": Rule("2 or 3", lambda x: is_whole(x, 2) and x <= 3),
     "learning_rate": make_number_rule("above 0, at most 1000", lambda x: 0 < x <= 1000),
     "lr_schedule": make_word_rule(*LR_SCHEDULES),

@@ -116,7 +116,7 @@ class LevelEvaluation:
                 f"{self.weights} changed while its levels were scored: wait until nothing writes "
                 f"to it, and prune again"
             )
-        keys = ("section", "fold", "folds", "seed", "mixed_precision")
+        keys = ("section", "fold", "folds", "split_seed", "mixed_precision")
         device = self.parser.get_parsed_content("device")
         return {
             "bundle": self.bundle.resolve().name,

@@ -182,7 +182,7 @@ This is {note}. Task, data, licence and limits are those of
 {format_table(rows, chosen=chosen)}
 
 - IoU and Dice: means over the classes and {rows[0].cases} cases, section {about["section"]}, fold
-  {about["fold"]} of {about["folds"]}, split seed {about["seed"]}.
+  {about["fold"]} of {about["folds"]}, split seed {about["split_seed"]}.
 - Time and peak memory: one window of {shape}, {about["device"]}, {about["threads"]} threads, the
   median of {about["repeats"]} passes in turns.
 - all: the mean of all heads, the accurate mode of `{about["bundle"]}`.

@@ -110,7 +110,7 @@ def test_the_card_names_a_command_that_runs_where_paths_have_spaces(rows):
     about = {
         **ABOUT,
         **{"folder": "my net", "out": "a b/small", "window": [1, 1, 8, 8], "section": "test"},
-        **dict.fromkeys(("fold", "folds", "seed", "device", "threads", "repeats"), 1),
+        **dict.fromkeys(("fold", "folds", "split_seed", "device", "threads", "repeats"), 1),
         **{"weights_sha256": "0", "versions": {"medseg": "1", "torch": "2"}, "arguments": ""},
     }
     card = format_card("small", rows, chosen="L3", about=about, note="a bundle")
