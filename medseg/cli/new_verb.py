@@ -82,6 +82,13 @@ def new(
             help="Resample channels on another grid onto that of the first.",
         ),
     ] = False,
+    dims: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the network for volumes: 3d, 2d (slice by slice) or both, which also makes "
+            "the bundle NAME_2d, on the same cases and folds. \\[default: 3d]"
+        ),
+    ] = None,
     preset: Annotated[
         str, typer.Option(help="small (CPU, minutes), medium (GPU, hours) or large (GPU, days).")
     ] = "small",
@@ -122,7 +129,7 @@ def new(
     """
     with one_line_errors(also=say_error_as_json(json)):
         from medseg.base.arguments import check_choice
-        from medseg.bundles.own.make_bundle import make_bundle
+        from medseg.bundles.own.make_bundle import make_bundles
         from medseg.datasets.own.channels import ChannelRules
         from medseg.datasets.own.class_names import parse_classes
         from medseg.datasets.own.readers.combine import METHODS
@@ -131,9 +138,13 @@ def new(
         from medseg.planning.plan_folder import plan_folder
 
         check_choice("preset", preset, tuple(SIZES))
+        if dims is not None:
+            check_choice("dims", dims, ("2d", "3d", "both"))
+        names = [name, f"{name}_2d"] if dims == "both" else [name]
         if readers is not None:
             check_choice("readers", readers, METHODS)
-        _check_bundle(out, name, replan=replan)
+        for each in names:
+            _check_bundle(out, each, replan=replan)
         most_bytes = None if memory is None else parse_bytes(memory)
         _check_budget(hours, most_bytes, measure=measure)
         given = None if classes is None else parse_classes(classes)
@@ -152,21 +163,25 @@ def new(
                     resample=resample_channels,
                 ),
                 preset=preset,  # type: ignore[arg-type]  # checked above
+                dims="3d" if dims == "both" else dims,  # type: ignore[arg-type]
             )
+            plans = [planned, *(planned.cut_into_slices(more) for more in names[1:])]
             datalist = planned.write_datalist(seed=seed)
-            planned = planned.fit_folds()
-            made = make_bundle(
-                out / name,
-                planned,
+            made = make_bundles(
+                out,
+                [each.fit_folds() for each in plans],
                 replan=replan,
                 measure=measure,
                 hours=hours,
                 most_bytes=most_bytes,
             )
         if json:
-            say_json(_describe(made, datalist))
+            further = {"in_2d": _describe(made[1], datalist)} if made[1:] else {}
+            say_json({**_describe(made[0], datalist), **further})
         else:
-            _print(made, datalist)
+            for one in made[:-1]:
+                _print(one, datalist)
+            _print(made[-1], datalist, then=_choose_next(names))
 
 
 def _check_bundle(out: Path, name: str, *, replan: bool) -> None:
@@ -207,7 +222,13 @@ def _describe(made: "MadeBundle", datalist: Path) -> dict[str, Any]:
     }
 
 
-def _print(made: "MadeBundle", datalist: Path) -> None:
+def _choose_next(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"medseg train -b {names[0]}"
+    return f"medseg crossval -b {names[1]}, then medseg crossval -b {names[0]} --against {names[1]}"
+
+
+def _print(made: "MadeBundle", datalist: Path, *, then: str = "") -> None:
     """The same for a person: each choice with its reason, and what to run next."""
     planned = made.planned
     if planned.dicom_rows:
@@ -227,7 +248,7 @@ def _print(made: "MadeBundle", datalist: Path) -> None:
         listed = shorten_list([f"{one.case} ({one.finding})" for one in planned.doubts])
         say(f"look at these cases first: {listed}")
     say(f"the plan with pictures: {made.page}")
-    say(f"bundle: {made.folder}; next: medseg train -b {planned.name}")
+    say(f"bundle: {made.folder}" + (f"; next: {then}" if then else ""))
 
 
 def _print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

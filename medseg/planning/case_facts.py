@@ -66,6 +66,7 @@ class CaseFacts:
         channels: the values of each; None for one that the case lacks.
         places: label value -> share of the label in each cell of a coarse grid over the image.
         thumbnail: a small picture with the labels, as JPEG.
+        labelled_slices: of a volume, how many slices hold a label, cut along each axis.
     """
 
     case: str
@@ -76,6 +77,7 @@ class CaseFacts:
     channels: tuple[ChannelFacts | None, ...] = (ChannelFacts(),)
     places: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
     thumbnail: bytes = b""
+    labelled_slices: tuple[int, ...] = ()
 
 
 def measure_case(pair: Pair, *, resample_channels: bool = False) -> CaseFacts:
@@ -134,6 +136,7 @@ def _measure_volume(
             pixels=PICTURE_PIXELS,
             shows_most_labels=True,
         ),
+        labelled_slices=_count_labelled_slices(label),
     )
 
 
@@ -191,6 +194,11 @@ def _measure_picture(case: str, image_path: Path, label_path: Path) -> CaseFacts
             image if len(image) == 3 else image[0], label, pixels=PICTURE_PIXELS
         ),
     )
+
+
+def _count_labelled_slices(label: NDArray[np.uint8]) -> tuple[int, ...]:
+    axes = range(label.ndim)
+    return tuple(int(label.any(axis=tuple({*axes} - {axis})).sum()) for axis in axes)
 
 
 def _count(label: NDArray[np.uint8]) -> dict[int, int]:

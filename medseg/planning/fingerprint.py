@@ -67,6 +67,7 @@ class Fingerprint:
             pictures.
         channels: the values of each.
         one_sided_axes: axes along which the labels of all cases lie more to one side.
+        labelled_slices: mean number of slices with a label, cut along each axis; of volumes.
     """
 
     cases: int
@@ -83,6 +84,7 @@ class Fingerprint:
     smallest_mm: dict[int, float]
     channels: tuple[ChannelValues, ...]
     one_sided_axes: tuple[int, ...]
+    labelled_slices: tuple[float, ...] = ()
 
 
 def make_fingerprint(facts: Sequence[CaseFacts]) -> Fingerprint:
@@ -127,6 +129,10 @@ def make_fingerprint(facts: Sequence[CaseFacts]) -> Fingerprint:
             for each in zip(*(one.channels for one in facts), strict=True)
         ),
         one_sided_axes=tuple(a for a in range(dimensions) if _is_one_sided(facts, values, a)),
+        labelled_slices=tuple(
+            round(float(np.mean(each)), 1)
+            for each in zip(*(one.labelled_slices for one in facts), strict=True)
+        ),
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from medseg.base.text import count_noun
 from medseg.planning.fingerprint import ChannelValues, Fingerprint
+from medseg.planning.slices import Slices, cut_into_slices
 
 Preset = Literal["small", "medium", "large"]
 
@@ -84,7 +85,11 @@ class Choice:
 
 
 def make_plan(
-    found: Fingerprint, *, preset: Preset = "small", most_voxels: int | None = None
+    found: Fingerprint,
+    *,
+    preset: Preset = "small",
+    most_voxels: int | None = None,
+    in_slices: bool = False,
 ) -> list[Choice]:
     """Choose the keys of a task for a dataset.
 
@@ -92,6 +97,8 @@ def make_plan(
         found: what its cases have in common.
         preset: see `SIZES`.
         most_voxels: of a patch, or pixels; None for the preset's.
+        in_slices: whether a network in 2D goes through volumes slice by slice. It sees them on the
+            same grid as one in 3D, so that what both find can be compared and averaged.
 
     Raises:
         ValueError: there are fewer than 3 cases.
@@ -102,27 +109,41 @@ def make_plan(
             f"give {FEWEST_CASES} or more"
         )
     size = SIZES[preset]
-    is_volume = found.dimensions == 3
-    spacing = choose_spacing(found) if is_volume else found.spacing_mm
-    shape = [
-        max(round(n * before / after), 1)
-        for n, before, after in zip(found.shape, found.spacing_mm, spacing, strict=True)
-    ]
-    most = most_voxels or (size.patch_voxels if is_volume else size.patch_pixels)
+    slices = find_slices(found) if in_slices else None
+    spacing, shape = (
+        _place_on_target(found) if slices is None else (slices.spacing_mm, slices.shape)
+    )
+    is_flat = len(shape) == 2
+    most = most_voxels or (size.patch_pixels if is_flat else size.patch_voxels)
     patch, strides, kernels = choose_patch(shape, spacing, most=most)
     channels = [min(size.first_channels * 2**k, size.most_channels) for k in range(len(kernels))]
-    batch = 2 if is_volume else max(min(size.batch_pixels // prod(patch), found.cases), 2)
+    of_a_case = 1 if slices is None else slices.per_case
+    pictures = found.cases * of_a_case
+    batch = max(min(size.batch_pixels // prod(patch), pictures), 2) if is_flat else 2
     return [
-        *_choose_layers(found),
-        *(_choose_values(found) if is_volume else ()),
-        *([_explain_spacing(found, spacing)] if found.spacing_varies else ()),
+        *_choose_layers(found, slices),
+        *(_choose_values(found) if found.dimensions == 3 else ()),
+        *([_explain_spacing(found, choose_spacing(found))] if found.spacing_varies else ()),
         *_explain_patch(patch, strides, kernels, shape, most),
         Choice("channels", channels, f"doubled from level to level, at most {size.most_channels}"),
-        *_choose_norm(found, batch),
+        _choose_norm(batch, is_flat=is_flat),
         _choose_patches(patch, shape),
-        *_choose_training(found, size, batch),
-        *_choose_augmentation(found),
+        *_choose_training(found, size, batch, slices),
+        *_choose_augmentation(found, slices),
     ]
+
+
+def find_slices(found: Fingerprint) -> Slices:
+    """How volumes are cut for a network in 2D, see `cut_into_slices`."""
+    spacing, shape = _place_on_target(found)
+    return cut_into_slices(found, shape, spacing)
+
+
+def _place_on_target(found: Fingerprint) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    """The target spacing and the voxels of the median image there."""
+    spacing = choose_spacing(found) if found.dimensions == 3 else found.spacing_mm
+    pairs = zip(found.shape, found.spacing_mm, spacing, strict=True)
+    return spacing, tuple(max(round(n * before / after), 1) for n, before, after in pairs)
 
 
 def count_training_cases(cases: int) -> int:
@@ -130,25 +151,28 @@ def count_training_cases(cases: int) -> int:
     return max(round(cases * (1 - TEST_SHARE) * (1 - 1 / FOLDS)), 1)
 
 
-def count_steps(cases: int, *, batch_size: int) -> int:
-    """The steps of an epoch of a fold."""
-    return max(count_training_cases(cases) // batch_size, 1)
+def count_steps(cases: int, *, batch_size: int, slices: int = 1) -> int:
+    """The steps of an epoch of a fold; of a network in 2D each volume has so many slices."""
+    return max(count_training_cases(cases) * slices // batch_size, 1)
 
 
-def fit_epochs(cases: int, *, batch_size: int, step_seconds: float, hours: float) -> int:
+def fit_epochs(
+    cases: int, *, batch_size: int, step_seconds: float, hours: float, slices: int = 1
+) -> int:
     """The epochs that fit into a time, of which `STEP_SHARE` is for steps; 1 at least.
 
     Args:
         cases: of the dataset.
-        batch_size: cases of a step.
+        batch_size: cases, or slices, of a step.
         step_seconds: of one step.
         hours: that the training may take.
+        slices: of each case.
 
     Example:
         >>> fit_epochs(250, batch_size=2, step_seconds=1.0, hours=1.0)
         35
     """
-    steps = count_steps(cases, batch_size=batch_size)
+    steps = count_steps(cases, batch_size=batch_size, slices=slices)
     return max(int(hours * 3600 * STEP_SHARE / (step_seconds * steps)), 1)
 
 
@@ -223,18 +247,27 @@ def _choose_levels(
     return strides, kernels
 
 
-def _choose_layers(found: Fingerprint) -> list[Choice]:
+def _choose_layers(found: Fingerprint, slices: Slices | None) -> list[Choice]:
     if found.dimensions == 2:
         layers = ["picture", "2d", "patches", *(["colour"] if found.colours == 3 else [])]
         why = f"the images are pictures with {count_noun(found.colours, 'channel')}"
         return [Choice("_layers_", layers, why)]
-    kind = ["3d", "volume", "channels"]
+    seen = ["3d", "volume"] if slices is None else ["2d", "volume", "slices"]
+    kind = [*seen, "channels"]
     if len(found.channels) == 1:
-        kind = ["ct" if found.channels[0].is_ct else "mr", "3d", "volume"]
+        kind = ["ct" if found.channels[0].is_ct else "mr", *seen]
     layers = [*kind, *(["resample"] if found.spacing_varies else []), "patches"]
     varies = ", whose voxels differ in size" if found.spacing_varies else ""
     several = f" with {len(found.channels)} channels" if len(found.channels) > 1 else ""
-    return [Choice("_layers_", layers, f"the images are volumes{several}{varies}")]
+    why = f"the images are volumes{several}{varies}"
+    if slices is None:
+        return [Choice("_layers_", layers, why)]
+    start, end = AXES[3][slices.axis].split(" to ")
+    longest = "where no axis has longer voxels" if slices.axis == 2 else "along the longest voxels"
+    return [
+        Choice("_layers_", layers, f"{why}; a network in 2D goes through them slice by slice"),
+        Choice("slice_axis", slices.axis, f"slices from {start} to {end}, {longest}"),
+    ]
 
 
 def _choose_values(found: Fingerprint) -> list[Choice]:
@@ -309,16 +342,11 @@ def _explain_patch(
     return choices
 
 
-def _choose_norm(found: Fingerprint, batch: int) -> list[Choice]:
-    if found.dimensions == 2 and batch >= FEWEST_FOR_BATCH_NORM:
-        return [Choice("norm", "batch", f"a batch has {batch} pictures, enough for a mean of all")]
-    return [
-        Choice(
-            "norm",
-            ["instance", {"affine": True}],
-            "each patch by itself, since a batch has only few",
-        )
-    ]
+def _choose_norm(batch: int, *, is_flat: bool) -> Choice:
+    if is_flat and batch >= FEWEST_FOR_BATCH_NORM:
+        return Choice("norm", "batch", f"a batch has {batch} pictures, enough for a mean of all")
+    why = "each patch by itself, since a batch has only few"
+    return Choice("norm", ["instance", {"affine": True}], why)
 
 
 def _choose_patches(patch: Sequence[int], shape: Sequence[int]) -> Choice:
@@ -328,15 +356,20 @@ def _choose_patches(patch: Sequence[int], shape: Sequence[int]) -> Choice:
     return Choice("patches_per_volume", 2, "one around a labelled voxel, one anywhere")
 
 
-def _choose_training(found: Fingerprint, size: Size, batch: int) -> list[Choice]:
+def _choose_training(
+    found: Fingerprint, size: Size, batch: int, slices: Slices | None
+) -> list[Choice]:
     training = count_training_cases(found.cases)
-    steps = max(training // batch, 1)
+    of_a_case = 1 if slices is None else slices.per_case
+    steps = count_steps(found.cases, batch_size=batch, slices=of_a_case)
     epochs = min(max(round(size.steps / steps), 1), MOST_EPOCHS)
-    are_volumes = found.dimensions == 3
-    batch_why = "two volumes a step" if are_volumes else "as many pictures as this preset allows"
+    kind = "pictures" if slices is None else "slices"
+    batch_why = f"as many {kind} as this preset allows"
+    if found.dimensions == 3 and slices is None:
+        batch_why = "two volumes a step"
     epochs_why = (
         f"about {epochs * steps} steps in all, {steps} in an epoch of about {training} training "
-        "cases"
+        f"cases{'' if slices is None else f' of about {of_a_case} slices'}"
     )
     return [
         Choice("batch_size", batch, batch_why),
@@ -357,19 +390,20 @@ def _choose_training(found: Fingerprint, size: Size, batch: int) -> list[Choice]
     ]
 
 
-def _choose_augmentation(found: Fingerprint) -> list[Choice]:
+def _choose_augmentation(found: Fingerprint, slices: Slices | None) -> list[Choice]:
     """Mirror along those axes alone along which labels lie as before when they are mirrored."""
     fair = [axis for axis in range(found.dimensions) if axis not in found.one_sided_axes]
     why = "along every axis: mirrored labels lie where those of other cases do"
     if found.one_sided_axes:
         sides = " or ".join(AXES[found.dimensions][axis] for axis in found.one_sided_axes)
         why = f"not from {sides}: mirrored labels lie elsewhere than those of other cases"
-    if found.dimensions == 3:
+    if found.dimensions == 3 and slices is None:
         prob = Choice(
             "flip_prob", FLIP_PROB if fair else 0.0, "the chance to be mirrored, for each axis"
         )
         return [prob, Choice("flip_axes", fair, why)]
+    first, second = (0, 1) if slices is None else slices.kept_axes
     return [
-        Choice("flip_prob_axis0", FLIP_PROB if 0 in fair else 0.0, why),
-        Choice("flip_prob", FLIP_PROB if 1 in fair else 0.0, why),
+        Choice("flip_prob_axis0", FLIP_PROB if first in fair else 0.0, why),
+        Choice("flip_prob", FLIP_PROB if second in fair else 0.0, why),
     ]

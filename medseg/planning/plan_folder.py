@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from medseg.base.text import count_noun, shorten_list
 from medseg.datasets import fold_split, prepared
@@ -18,6 +18,7 @@ from medseg.datasets.own.find_cases import find_cases
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.readers.agreement import FILE as AGREEMENT_FILE
 from medseg.datasets.own.readers.agreement import write_agreement
+from medseg.datasets.own.readers.combine import MEAN
 from medseg.planning.case_facts import CaseFacts, measure_case
 from medseg.planning.describe_split import describe_split
 from medseg.planning.doubts import Doubt, find_doubts
@@ -30,12 +31,15 @@ from medseg.planning.plan import (
     TEST_SHARE,
     Choice,
     Preset,
+    find_slices,
     make_plan,
 )
 from medseg.planning.reader_targets import ReaderTargets, make_targets
 from medseg.planning.task import make_task
 
 logger = logging.getLogger(__name__)
+
+Dims = Literal["2d", "3d"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class PlannedFolder:
         facts: of each case.
         doubts: cases that differ from the others.
         preset: size of network and training.
+        in_slices: whether it is for a network in 2D that goes through volumes slice by slice.
     """
 
     name: str
@@ -69,6 +74,12 @@ class PlannedFolder:
     facts: Sequence[CaseFacts] = ()
     doubts: Sequence[Doubt] = ()
     preset: Preset = "small"
+    in_slices: bool = False
+
+    @property
+    def slices(self) -> int:
+        """Slices of a case that an epoch uses; 1 where a case goes through the network whole."""
+        return find_slices(self.found).per_case if self.in_slices else 1
 
     @property
     def task(self) -> dict[str, Any]:
@@ -83,11 +94,28 @@ class PlannedFolder:
 
     def with_patch(self, most_voxels: int) -> PlannedFolder:
         """A copy whose patches have so many voxels at most, with what follows from that."""
-        plan = make_plan(self.found, preset=self.preset, most_voxels=most_voxels)
+        plan = make_plan(
+            self.found, preset=self.preset, most_voxels=most_voxels, in_slices=self.in_slices
+        )
         made = {one.key: one for one in plan}
         keys = ("image_size", "strides", "kernel_size", "channels")
         kept = [choice for choice in self.choices if choice.key not in keys]
         return replace(self, choices=[*kept, *(made[key] for key in keys if key in made)])
+
+    def cut_into_slices(self, name: str) -> PlannedFolder:
+        """The plan of a network in 2D for the same volumes, slice by slice, under another name.
+
+        Raises:
+            ValueError: the labels are soft, of which no slices are cut.
+        """
+        if self.readers is not None and self.readers.method == MEAN:
+            raise ValueError(
+                "soft labels are learnt in 3D alone: leave --dims out, or pass another --readers"
+            )
+        in_3d = {choice.key for choice in make_plan(self.found, preset=self.preset)}
+        plan = make_plan(self.found, preset=self.preset, in_slices=True)
+        others = [choice for choice in self.choices if choice.key not in in_3d]
+        return replace(self, name=name, choices=[*plan, *others], in_slices=True)
 
     def with_choice(self, key: str, value: Any, why: str) -> PlannedFolder:
         """A copy with another value of a key."""
@@ -148,6 +176,7 @@ def plan_folder(
     readers: str | None = None,
     channels: ChannelRules | None = None,
     preset: Preset = "small",
+    dims: Dims | None = None,
 ) -> PlannedFolder:
     """Check the cases of a folder, and plan a training on them.
 
@@ -167,10 +196,12 @@ def plan_folder(
             `medseg.datasets.own.readers.combine.METHODS`; None where each case has one label.
         channels: what a person says of those of the images; None to take them as found.
         preset: size of network and training, see `medseg.planning.plan.SIZES`.
+        dims: of the network for volumes, "3d" if None; "2d" see `PlannedFolder.cut_into_slices`.
 
     Raises:
         FileNotFoundError: `data` does not exist.
-        ValueError: there are no cases, or cases are faulty, each of which was logged.
+        ValueError: there are no cases, or cases are faulty, each of which was logged; or `dims` is
+            given for pictures.
     """
     channels = channels or ChannelRules()
     _check_pattern(patients)
@@ -203,6 +234,8 @@ def plan_folder(
         resample=channels.resample,
     )
     found = make_fingerprint(facts)
+    if dims is not None and found.dimensions == 2:
+        raise ValueError("the images are pictures, which are planned in 2D: leave --dims out")
     found = replace(found, values=tuple(sorted({*found.values, *targets.values})))
     named = cases.classes if classes is None else classes
     chosen = choose_classes(data, name, found.values) if named is None else dict(named)
@@ -210,7 +243,8 @@ def plan_folder(
     choices = targets.adapt(plan)
     spacing = next((one.value for one in choices if one.key == "spacing_mm"), found.spacing_mm)
     warn_of_rare(facts, spacing, folds=FOLDS)
-    _warn_of_small(facts, spacing, choices)
+    if dims != "2d":
+        _warn_of_small(facts, spacing, choices)
     ignored = [value for value in find_ignored(data) if value in found.values]
     if classes is not None:
         check_classes(classes, found.values, ignored=ignored)
@@ -222,7 +256,7 @@ def plan_folder(
         _check_patients(items)
     else:
         choices = [*choices, Choice("folds", folds, "the cases came with them")]
-    return PlannedFolder(
+    planned = PlannedFolder(
         name=name,
         items=items,
         found=found,
@@ -236,6 +270,7 @@ def plan_folder(
         doubts=find_doubts(facts),
         preset=preset,
     )
+    return planned.cut_into_slices(name) if dims == "2d" else planned
 
 
 def _check_pattern(patients: str | None) -> None:

@@ -36,11 +36,11 @@ _LONGEST_NAME = 100  # of a case in the name of its copy, which the fingerprint 
 
 
 class SliceDataset(Dataset):
-    """2D slices, along the last axis, of the volumes of a datalist.
+    """2D slices, along one axis, of the volumes of a datalist.
 
-    An item is a dictionary: each of `keys` as a (C, I, J) float32 tensor with the affine of its
-    slice, and the case's other entries, with `slice` the index of the slice. It then goes through
-    `transform`.
+    An item is a dictionary: each of `keys` as a (C, I, J) float32 tensor, of the two other axes in
+    their order, with the affine of its slice, and the case's other entries, with `slice` the index
+    of the slice. It then goes through `transform`.
 
     A copy takes one or two bytes a voxel where the values are whole numbers of uint8, int16 or
     uint16, else four. Copies are named after case, source files and `load`; several processes may
@@ -59,6 +59,7 @@ class SliceDataset(Dataset):
         foreground: the label values that are foreground, such as `list_target_values(classes)`;
             None for every value but 0.
         step: take every `step`-th of these slices only, to make validation cheap.
+        axis: of the volume that is cut along, 0, 1 or 2.
         num_workers: volumes that are prepared at the same time.
 
     Raises:
@@ -80,6 +81,7 @@ class SliceDataset(Dataset):
         background: float = 0.25,
         foreground: Collection[int] | None = None,
         step: int = 1,
+        axis: int = 2,
         num_workers: int = 2,
     ) -> None:
         if not data:
@@ -94,7 +96,8 @@ class SliceDataset(Dataset):
         self.transform = transform
         self.keys = tuple(keys)
         remove_abandoned(cache_dir)
-        copies = _Copies(load, describe(load), Path(cache_dir), self.keys)
+        self.axis = axis
+        copies = _Copies(load, describe(load), Path(cache_dir), self.keys, axis)
         self.volumes = read_all(copies.make, name_cases(data), threads=num_workers)
         self.index = [
             (v, k)
@@ -112,7 +115,7 @@ class SliceDataset(Dataset):
         v, k = self.index[item]
         volume = self.volumes[v]
         out = {**volume["case"], "slice": k}
-        affine = _move_to_slice(volume["about"]["affine"], k)
+        affine = _move_to_slice(volume["about"]["affine"], k, axis=self.axis)
         for key in self.keys:
             # opened anew: 0.2 ms a slice, against file handles held by every worker
             plane = np.load(volume["files"][key], mmap_mode="r")[k]
@@ -159,18 +162,21 @@ class _Copies:
     description: str
     cache_dir: Path
     keys: tuple[str, ...]
+    axis: int
 
     def make(self, case: Mapping[str, Any]) -> dict[str, Any]:
         """The copy of a case, made where it is missing; the side file is written last."""
         name = re.sub(r"[^\w.-]", "_", str(case["case"]), flags=re.ASCII)[:_LONGEST_NAME]
-        stem = f"{name}-{compute_fingerprint(_list_sources(case, self.keys), self.description)}"
+        along = f", axis {self.axis}" if self.axis != 2 else ""
+        digest = compute_fingerprint(_list_sources(case, self.keys), self.description + along)
+        stem = f"{name}-{digest}"
         side = self.cache_dir / f"{stem}.json"
         files = {key: self.cache_dir / f"{stem}-{key}.npy" for key in self.keys}
         about = _read_side(side)
         if about is None or not all(path.exists() for path in files.values()):
             volumes = self.load(dict(case))
             affine = getattr(volumes[self.keys[0]], "affine", np.eye(4))
-            values = _write_volumes(volumes, files)
+            values = _write_volumes(volumes, files, axis=self.axis)
             about = {"values": values, "affine": np.asarray(affine, dtype=float).tolist()}
             with whole(side) as partial:
                 partial.write_text(json.dumps(about))
@@ -194,11 +200,15 @@ def _read_side(side: Path) -> dict[str, Any] | None:
     return about if about.keys() >= {"values", "affine"} else None
 
 
-def _move_to_slice(affine: Sequence[Sequence[float]], index: int) -> torch.Tensor:
-    """The affine of a slice: its pixel (i, j) is the voxel (i, j, index) of the volume."""
+def _move_to_slice(affine: Sequence[Sequence[float]], index: int, *, axis: int = 2) -> torch.Tensor:
+    """The affine of a slice: its pixel (i, j) is the voxel (i, j, index) of the volume.
+
+    Along another axis, (index, i, j) or (i, index, j).
+    """
     moved = torch.tensor(affine, dtype=torch.float64)
-    moved[:3, 3] += index * moved[:3, 2]
-    return moved
+    moved[:3, 3] += index * moved[:3, axis]
+    order = [*(a for a in range(3) if a != axis), axis, 3]
+    return moved[:, order]
 
 
 def _mark_foreground(
@@ -210,23 +220,26 @@ def _mark_foreground(
     return [not set(foreground).isdisjoint(found) for found in values]
 
 
-def _write_volumes(volumes: Mapping[str, Any], files: Mapping[str, Path]) -> list[list[float]]:
+def _write_volumes(
+    volumes: Mapping[str, Any], files: Mapping[str, Path], *, axis: int
+) -> list[list[float]]:
     """Write each volume; the values in each slice of the last one, the label."""
     arrays = {key: np.asarray(volumes[key]) for key in files}
     shapes = {array.shape[1:] for array in arrays.values()}
     if len(shapes) > 1:
         raise ValueError(f"{' and '.join(files)} differ in shape, {shapes}: bring them to one grid")
     for key, path in files.items():
-        _write_slices(path, arrays[key])
+        _write_slices(path, arrays[key], axis=axis)
     label = arrays[list(files)[-1]]
     if len(files) == 1:
-        return [[] for _ in range(label.shape[-1])]
-    return [np.unique(plane).tolist() for plane in np.moveaxis(label, -1, 0)]
+        return [[] for _ in range(label.shape[axis + 1])]
+    return [np.unique(plane).tolist() for plane in np.moveaxis(label, axis + 1, 0)]
 
 
-def _write_slices(path: Path, volume: np.ndarray) -> None:
-    """Write (C, I, J, K) as (K, C, I, J) in the smallest type that holds every value exactly."""
-    slices = np.moveaxis(volume, -1, 0)
+def _write_slices(path: Path, volume: np.ndarray, *, axis: int) -> None:
+    """Write (C, I, J, K) as (K, C, I, J), of another axis likewise, in the smallest type that holds
+    every value exactly."""
+    slices = np.moveaxis(volume, axis + 1, 0)
     with whole(path) as partial:
         np.save(partial, np.ascontiguousarray(slices, dtype=_find_smallest_dtype(slices)))
 

@@ -31,6 +31,29 @@ def test_as_json_a_program_has_the_fingerprint_and_the_plan(data):
     assert {"key", "value", "why"} == told["plan"][0].keys()
 
 
+def test_dims_makes_a_bundle_in_2d_or_one_of_each_on_the_same_list(data, tmp_path):
+    words = ("new", "kidney", "--data", data, "--no-measure", "--dims")
+    ended = run_medseg(*words, "both")
+    assert "next: medseg crossval -b kidney_2d, then medseg crossval -b kidney" in " ".join(
+        ended.stdout.split()
+    )
+    tasks = [
+        json.loads((tmp_path / "bundles" / name / "task.json").read_text())
+        for name in ("kidney", "kidney_2d")
+    ]
+    assert [len(task["image_size"]) for task in tasks] == [3, 2]
+    assert tasks[0]["dataset_dir"] == tasks[1]["dataset_dir"] == "data/kidney"
+    told = json.loads(run_medseg(*words, "both", "--replan", "--json").stdout)
+    assert told["in_2d"]["bundle"] == str(tmp_path / "bundles" / "kidney_2d")
+    (tmp_path / "bundles" / "kidney").rename(tmp_path / "moved")
+    refused = run_medseg(*words, "both")
+    assert refused.exit_code != 0
+    assert not (tmp_path / "bundles" / "kidney").exists()
+    assert run_medseg(*words, "2d").exit_code == 0
+    task = json.loads((tmp_path / "bundles" / "kidney" / "task.json").read_text())
+    assert task["image_size"] == tasks[1]["image_size"]
+
+
 def test_an_unknown_preset_and_a_missing_folder_are_one_line(data, tmp_path):
     for words in (("--data", data, "--preset", "huge"), ("--data", tmp_path / "none")):
         ended = run_medseg("new", "kidney", *words)

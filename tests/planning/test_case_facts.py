@@ -55,6 +55,13 @@ def test_labels_are_counted_and_the_values_within_are_sampled(pair):
     np.testing.assert_array_equal(np.sort(facts.channels[0].foreground), inside)
 
 
+def test_slices_with_a_label_are_counted_along_each_axis(pair):
+    label = np.zeros((6, 8, 10), np.uint8)
+    label[1:3, 4, 2:9] = 1
+    label[5, 4, 0] = 2
+    assert measure_case(pair(label=label)).labelled_slices == (3, 1, 8)
+
+
 def test_places_are_on_a_coarse_grid_with_the_right_of_the_patient_last(pair):
     facts = measure_case(pair())
     assert facts.places[1].shape == (THUMBNAIL,) * 3

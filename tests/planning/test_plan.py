@@ -161,6 +161,48 @@ def test_the_epochs_make_the_steps_of_the_preset():
     assert plan()["max_epochs"] == round(SIZES["small"].steps / (training // 2))
 
 
+SLICED = replace(FOUND, labelled_slices=(20.0, 30.0, 24.0))
+
+
+def test_in_slices_the_network_is_in_2d_and_sees_the_grid_of_the_one_in_3d():
+    varied = replace(SLICED, spacing_varies=True)
+    flat, whole = plan(varied, in_slices=True), plan(varied)
+    assert flat["_layers_"] == ["mr", "2d", "volume", "slices", "resample", "patches"]
+    assert flat["slice_axis"] == 2
+    assert flat["image_size"] == [40, 56]
+    assert flat["spacing_mm"] == whole["spacing_mm"]
+    assert flat["norm"] == "batch"
+    assert (flat["flip_prob_axis0"], flat["flip_prob"]) == (
+        0.5,
+        0.0,
+    )  # labels are one-sided along 1
+    assert "flip_axes" not in flat
+
+
+def test_volumes_are_cut_along_their_longest_voxels():
+    coarse = replace(SLICED, shape=(20, 200, 150), spacing_mm=(4.0, 0.7, 0.7), coarse_mm=4.0)
+    made = plan(coarse, in_slices=True)
+    assert made["slice_axis"] == 0
+    assert (made["flip_prob_axis0"], made["flip_prob"]) == (0.0, 0.5)
+    two = replace(coarse, channels=(replace(MR, name="a"), replace(MR, name="b")))
+    assert plan(two, in_slices=True)["_layers_"] == [
+        "2d",
+        "volume",
+        "slices",
+        "channels",
+        "patches",
+    ]
+
+
+def test_in_slices_the_epochs_make_the_steps_of_the_preset_too():
+    slices = round(24 * 1.25)
+    made = plan(SLICED, in_slices=True)
+    steps = round(260 * 0.8 * 0.8) * slices // made["batch_size"]
+    assert made["max_epochs"] == round(SIZES["small"].steps / steps)
+    options = {"batch_size": 2, "step_seconds": 1.0, "hours": 10}
+    assert fit_epochs(250, **options, slices=30) == 36_000 * 0.8 // (160 * 30 // 2)
+
+
 def test_too_few_cases_are_refused():
     with pytest.raises(ValueError, match="2 cases cannot be split"):
         make_plan(replace(FOUND, cases=2))

@@ -5,6 +5,7 @@ import logging
 import nibabel as nib
 import numpy as np
 import pytest
+from PIL import Image
 
 from medseg.datasets import prepared
 from medseg.datasets.own.channels import ChannelRules
@@ -231,3 +232,29 @@ def test_the_split_is_described_once_the_cases_are_listed(data):
     line, *warnings = planned.describe_split()
     assert line.startswith("6 cases: 1 for testing, and 5 in 5 folds of 1,")
     assert len(warnings) == 2
+
+
+def test_a_plan_in_2d_is_of_the_same_cases_classes_and_rules_under_its_own_name(data):
+    planned = plan_folder("kidney", data, dims="3d").with_choice("folds", 3, "given")
+    flat = planned.cut_into_slices("kidney_2d")
+    assert flat.task["name"] == "kidney_2d"
+    assert flat.task["slice_axis"] == 2
+    assert len(flat.task["image_size"]) == 2
+    for key in ("dataset_dir", "classes", "label_values", "folds"):
+        assert flat.task[key] == planned.task[key]
+    assert flat.slices == 6  # 5 labelled slices of each case, and a quarter more
+    assert plan_folder("kidney", data, dims="2d").task["image_size"] == flat.task["image_size"]
+    assert flat.with_patch(100).task["image_size"] != flat.task["image_size"]
+    assert len(flat.with_patch(100).task["image_size"]) == 2
+
+
+def test_pictures_take_no_dims(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number in range(3):
+        for folder, value in (("images", 40 * number), ("labels", 0)):
+            (tmp_path / "p" / folder).mkdir(parents=True, exist_ok=True)
+            array = np.full((20, 20), value, np.uint8)
+            array[number : number + 5] = 1
+            Image.fromarray(array).save(tmp_path / "p" / folder / f"{number}.png")
+    with pytest.raises(ValueError, match="are planned in 2D: leave --dims out"):
+        plan_folder("dots", tmp_path / "p", dims="3d")

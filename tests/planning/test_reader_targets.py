@@ -144,3 +144,9 @@ def test_the_option_without_several_readers_is_warned_of(data, caplog):
     planned = plan_folder("kidney", data, readers="consensus")
     assert "no case has labels of two readers: leave --readers out" in caplog.text
     assert planned.readers.summarise()["agreement"] == []
+
+
+def test_soft_labels_are_not_planned_in_2d(data):
+    add_readers(data)
+    with pytest.raises(ValueError, match="soft labels are learnt in 3D alone: leave --dims out"):
+        plan_folder("kidney", data, readers="mean", dims="2d")

@@ -121,6 +121,24 @@ def test_the_cases_other_entries_reach_the_item(tmp_path):
     assert dataset([case], tmp_path)[0]["patient"] == "p7"
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_another_axis_gives_its_slices_where_they_lie_and_copies_of_its_own(tmp_path, axis):
+    case = make_case(tmp_path)
+    volume = load()(case)
+    dataset([case], tmp_path)  # its copies are of the last axis
+    slices = dataset([case], tmp_path, background=10, axis=axis)
+    assert len(slices) == volume["image"].shape[axis + 1]
+    for item in slices:
+        k = item["slice"]
+        for key in ("image", "label"):
+            assert torch.equal(item[key], volume[key].select(axis + 1, k))
+        voxel = torch.tensor([1.0, 2, 1], dtype=torch.float64).tolist()
+        voxel[axis] = float(k)
+        pixel = [*(v for a, v in enumerate(voxel) if a != axis), 0, 1]
+        expected = volume["image"].affine @ torch.tensor([*voxel, 1], dtype=torch.float64)
+        assert torch.allclose(item["image"].affine @ torch.tensor(pixel).double(), expected)
+
+
 def test_the_transform_sees_the_slice_and_not_the_volume(tmp_path):
     slices = dataset(
         [make_case(tmp_path)], tmp_path, transform=lambda item: tuple(item["image"].shape)

@@ -133,6 +133,7 @@ RULES: Mapping[str, Rule] = {
         ("seed", "split_seed"),
         Rule("a whole number from 0 to 4294967295", lambda x: is_whole(x, 0) and x < 2**32),
     ),
+    "slice_axis": Rule("0, 1 or 2", lambda x: is_whole(x, 0) and x <= 2),
     "spatial_dims": Rule("2 or 3", lambda x: is_whole(x, 2) and x <= 3),
     "learning_rate": make_number_rule("above 0, at most 1000", lambda x: 0 < x <= 1000),
     "lr_schedule": make_word_rule(*LR_SCHEDULES),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -49,7 +49,9 @@ class MadeBundle:
         if self.cost is None:
             return []
         task, cost = {**self.planned.task, **self.kept}, self.cost
-        steps = count_steps(self.planned.found.cases, batch_size=task["batch_size"])
+        steps = count_steps(
+            self.planned.found.cases, batch_size=task["batch_size"], slices=self.planned.slices
+        )
         hours = steps * task["max_epochs"] * cost.seconds / 3600
         long = f"{hours:.1f} hours" if hours >= 1 else f"{max(round(60 * hours), 1)} minutes"
         return [
@@ -96,6 +98,26 @@ def make_bundle(
         )
         made = MadeBundle(folder, planned, cost, kept)
         _write_page(made)
+    return made
+
+
+def make_bundles(
+    out: Path, plans: Sequence[PlannedFolder], *, replan: bool = False, **options: Any
+) -> list[MadeBundle]:
+    """Write the bundle of each plan below a folder; new ones all, or none.
+
+    Args:
+        out: folder of the bundles.
+        plans: of different names.
+        replan, options: see `make_bundle`, which raises the same.
+    """
+    made = []
+    with ExitStack() as stack:
+        for planned in plans:
+            folder = out / planned.name
+            made.append(make_bundle(folder, planned, replan=replan, **options))
+            if not replan:
+                stack.enter_context(_removed_on_error(folder))
     return made
 
 
@@ -176,6 +198,7 @@ def _fit(planned: PlannedFolder, *, hours: float, step_seconds: float) -> Planne
         batch_size=planned.task["batch_size"],
         step_seconds=step_seconds,
         hours=hours,
+        slices=planned.slices,
     )
     why = f"fit into {hours:g} hours at {step_seconds:.2g} s a step"
     fitted = planned.with_choice("hours", hours, "the training ends then, validated")

@@ -7,7 +7,7 @@ import pytest
 from planning.test_plan_folder import data as data  # a fixture
 
 from medseg.bundles.own import make_bundle as module
-from medseg.bundles.own.make_bundle import make_bundle
+from medseg.bundles.own.make_bundle import make_bundle, make_bundles
 from medseg.bundles.own.measure_steps import StepCost
 from medseg.planning.plan_folder import plan_folder
 
@@ -94,3 +94,21 @@ def test_a_new_plan_keeps_what_was_changed(data, tmp_path, measured):
     assert (task["learning_rate"], task["channels"]) == (0.5, planned.task["channels"])
     again = make_bundle(folder, planned, measure=False, replan=True)
     assert again.kept == {"learning_rate": 0.5}
+
+
+def test_of_two_new_bundles_both_are_made_or_none(data, tmp_path, measured, monkeypatch):
+    planned = plan_folder("kidney", data)
+    plans = [planned, planned.cut_into_slices("kidney_2d")]
+    made = make_bundles(tmp_path / "both", plans)
+    assert [one.folder.name for one in made] == ["kidney", "kidney_2d"]
+    assert "epochs of 1 steps" in made[1].describe_cost()[1]
+
+    def fail(folder):
+        if folder.name == "kidney_2d":
+            raise MemoryError("no room")
+        return StepCost(1.0, 1)
+
+    monkeypatch.setattr(module, "measure_steps", fail)
+    with pytest.raises(MemoryError):
+        make_bundles(tmp_path / "none", plans)
+    assert list((tmp_path / "none").iterdir()) == []
