@@ -130,6 +130,7 @@ def new(
     with one_line_errors(also=say_error_as_json(json)):
         from medseg.base.arguments import check_choice
         from medseg.bundles.own.make_bundle import make_bundles
+        from medseg.bundles.own.undo import undo_on_error
         from medseg.datasets.own.channels import ChannelRules
         from medseg.datasets.own.class_names import parse_classes
         from medseg.datasets.own.readers.combine import METHODS
@@ -166,15 +167,16 @@ def new(
                 dims="3d" if dims == "both" else dims,  # type: ignore[arg-type]
             )
             plans = [planned, *(planned.cut_into_slices(more) for more in names[1:])]
-            datalist = planned.write_datalist(seed=seed)
-            made = make_bundles(
-                out,
-                [each.fit_folds() for each in plans],
-                replan=replan,
-                measure=measure,
-                hours=hours,
-                most_bytes=most_bytes,
-            )
+            with undo_on_error(planned.written):
+                datalist = planned.write_datalist(seed=seed)
+                made = make_bundles(
+                    out,
+                    [each.fit_folds() for each in plans],
+                    replan=replan,
+                    measure=measure,
+                    hours=hours,
+                    most_bytes=most_bytes,
+                )
         if json:
             further = {"in_2d": _describe(made[1], datalist)} if made[1:] else {}
             say_json({**_describe(made[0], datalist), **further})

@@ -92,6 +92,11 @@ class PlannedFolder:
             dataset_dir=self.datalist_dir.as_posix(),
         )
 
+    @property
+    def written(self) -> list[Path]:
+        """The files that `write_datalist` writes."""
+        return [self.datalist_dir / name for name in (prepared.FILE, AGREEMENT_FILE)]
+
     def with_patch(self, most_voxels: int) -> PlannedFolder:
         """A copy whose patches have so many voxels at most, with what follows from that."""
         plan = make_plan(

@@ -109,6 +109,17 @@ def test_a_bundle_is_planned_again_and_keeps_its_changes(data, tmp_path):
     assert json.loads(task.read_text())["max_epochs"] == 9
 
 
+def test_where_the_trial_fails_neither_bundle_nor_datalist_is_left(data, tmp_path, monkeypatch):
+    def fail(folder):
+        assert (tmp_path / "data" / "kidney" / "datalist.json").is_file()
+        raise MemoryError("no memory for a step")
+
+    monkeypatch.setattr(make_bundle, "measure_steps", fail)
+    assert run_medseg("new", "kidney", "--data", data).exit_code != 0
+    assert not (tmp_path / "data" / "kidney").exists()
+    assert not (tmp_path / "bundles" / "kidney").exists()
+
+
 def test_memory_without_a_step_that_is_tried_and_what_is_no_memory_are_refused(data):
     ended = run_medseg("new", "kidney", "--data", data, "--memory", "1GiB", "--no-measure")
     assert "--memory tries steps: leave --no-measure out" in ended.stderr

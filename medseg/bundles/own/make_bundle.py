@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from medseg.bundles.own.measure_steps import StepCost, measure_steps
-from medseg.bundles.own.replan import keep_changes, write_planned
-from medseg.bundles.own.write_bundle import change_task, write_bundle
+from medseg.bundles.own.replan import PLANNED_FILE, keep_changes, write_planned
+from medseg.bundles.own.undo import undo_on_error
+from medseg.bundles.own.write_bundle import TASK_FILE, change_task, write_bundle
 from medseg.planning.plan import count_steps, fit_epochs
 from medseg.planning.plan_folder import PlannedFolder
 from medseg.planning.plan_page import write_plan_page
@@ -71,7 +72,9 @@ def make_bundle(
     hours: float | None = None,
     most_bytes: int | None = None,
 ) -> MadeBundle:
-    """Write the bundle of a plan, with the page that explains it; a new one whole or not at all.
+    """Write the bundle of a plan, with the page that explains it, whole or not at all.
+
+    Where it fails, a new bundle is gone, and one that is planned again is as it was.
 
     Args:
         folder: of the bundle.
@@ -87,12 +90,13 @@ def make_bundle(
         MemoryError: see `measure_steps`.
     """
     kept: Mapping[str, Any] = {}
-    if replan:
-        kept = _change(folder, planned)
-    else:
+    if not replan:
         write_bundle(folder, planned.task)
-    with nullcontext() if replan else _removed_on_error(folder):
-        write_planned(folder, planned.task)
+    with undo_on_error(_list_written(folder)) if replan else _removed_on_error(folder):
+        if replan:
+            kept = _change(folder, planned)
+        else:
+            write_planned(folder, planned.task)
         planned, cost = _fit_to_machine(
             folder, planned, measure=measure, hours=hours, most_bytes=most_bytes
         )
@@ -104,7 +108,7 @@ def make_bundle(
 def make_bundles(
     out: Path, plans: Sequence[PlannedFolder], *, replan: bool = False, **options: Any
 ) -> list[MadeBundle]:
-    """Write the bundle of each plan below a folder; new ones all, or none.
+    """Write the bundle of each plan below a folder: all of them, or none.
 
     Args:
         out: folder of the bundles.
@@ -115,6 +119,8 @@ def make_bundles(
     with ExitStack() as stack:
         for planned in plans:
             folder = out / planned.name
+            if replan:
+                stack.enter_context(undo_on_error(_list_written(folder)))
             made.append(make_bundle(folder, planned, replan=replan, **options))
             if not replan:
                 stack.enter_context(_removed_on_error(folder))
@@ -129,6 +135,12 @@ def _removed_on_error(folder: Path) -> Iterator[None]:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _list_written(folder: Path) -> list[Path]:
+    """The files of a bundle that a new plan changes."""
+    configs = (folder / "configs").glob("*")
+    return [*configs, *(folder / name for name in (TASK_FILE, PLANNED_FILE, PAGE))]
 
 
 def _fit_to_machine(

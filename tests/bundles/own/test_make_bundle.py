@@ -69,13 +69,15 @@ def test_a_bundle_whose_trial_fails_or_is_interrupted_is_not_left(
     assert not (tmp_path / "kidney").exists()
 
 
-def test_a_bundle_whose_new_plan_fails_stays(data, tmp_path, measured):
+def test_a_bundle_whose_new_plan_fails_is_as_it_was(data, tmp_path, measured):
     folder = tmp_path / "kidney"
     planned = plan_folder("kidney", data)
     make_bundle(folder, planned, measure=False)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    planned = plan_folder("kidney", data, preset="medium")
     with pytest.raises(ValueError, match="pass more --memory"):
         make_bundle(folder, planned, replan=True, most_bytes=1000)
-    assert read_task(folder)
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_time_sets_the_epochs(data, tmp_path, measured):
