@@ -1,6 +1,6 @@
 """Engines: what MONAI lacks to train: best weights, exact resume, checks, progress."""
 
-from medseg.engines.batch import check_batch, check_image_size
+from medseg.engines.batch import check_batch, check_image_size, warn_of_padding
 from medseg.engines.best_weights import BestWeights
 from medseg.engines.claim import claim_folder, claim_weights, set_curves_aside
 from medseg.engines.config_in_use import read_config_as_run, read_config_in_use, use_handler
@@ -48,4 +48,5 @@ __all__ = [
     "summarise_step",
     "unwrap",
     "use_handler",
+    "warn_of_padding",
 ]

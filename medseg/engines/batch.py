@@ -3,7 +3,8 @@
 import copy
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 import ignite.distributed as idist
@@ -21,6 +22,9 @@ _TOO_FEW = "Expected more than 1"
 """How torch's error starts if a norm has a single value to compute mean and spread from."""
 
 _LARGER = "pass a larger image_size, fewer channels"
+
+_FEW = 5
+"""Cases that are enough to see how large they are."""
 
 _LEAST_ITEM = 2
 """Bytes of an element in half precision, which a training may use."""
@@ -110,6 +114,25 @@ def check_image_size(
                 f"the norm needs several values: {_LARGER}, or --norm batch"
             ) from error
         raise _make_size_error(image_size, error) from error
+
+
+def warn_of_padding(cases: Sequence[Mapping[str, Any]], *, image_size: Sequence[int]) -> None:
+    """Warn where more than half of each patch would be padding, which costs time for nothing.
+
+    Args:
+        cases: of the training, loaded, with the channels first under "image". The first few count.
+        image_size: of a patch.
+    """
+    first = [cases[index]["image"].shape[1:] for index in range(min(len(cases), _FEW))]
+    filled = [prod(map(min, image_size, shape)) / prod(image_size) for shape in first]
+    if filled and max(filled) < 0.5 and idist.get_rank() == 0:
+        largest = [max(sizes) for sizes in zip(*first, strict=True)]
+        logger.warning(
+            "more than half of each patch of %s is padding, for the first %s are no larger than %s:"
+            " pass a smaller --image_size",
+            *("x".join(map(str, image_size)), count_noun(len(first), "case")),
+            "x".join(map(str, largest)),
+        )
 
 
 def _make_size_error(image_size: Sequence[int], error: ValueError) -> ValueError:

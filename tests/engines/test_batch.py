@@ -6,7 +6,7 @@ import pytest
 import torch
 from monai.data import DataLoader, Dataset
 
-from medseg.engines import check_batch, check_image_size
+from medseg.engines import check_batch, check_image_size, warn_of_padding
 from medseg.engines.batch import find_smallest_batch
 from medseg.networks import NestedUNet
 
@@ -126,3 +126,17 @@ def test_a_network_that_computes_again_what_it_did_not_keep_is_not_refused(monke
 def test_memory_that_is_not_known_is_not_compared(monkeypatch):
     monkeypatch.setattr("medseg.engines.batch.find_available_bytes", lambda: None)
     check(network(None), 4, 4, [8, 8])
+
+
+@pytest.mark.parametrize(
+    ("shapes", "said"),
+    [
+        ([(30, 40, 20), (32, 30, 20)], "32x40x20"),
+        ([(30, 40, 20), (64, 64, 40)], None),  # one of them fills its patch for more than half
+        ([(200, 200, 200)], None),
+    ],
+)
+def test_patches_that_are_padding_for_the_most_part_are_said(shapes, said, caplog):
+    warn_of_padding([{"image": torch.zeros(1, *shape)} for shape in shapes], image_size=[64] * 3)
+    words = f"padding, for the first {len(shapes)} cases are no larger than {said}: pass a smaller"
+    assert (words in caplog.text) if said else not caplog.text
