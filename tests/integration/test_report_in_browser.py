@@ -732,7 +732,12 @@ def test_sixty_structures_are_shown_and_switched(tab, tmp_path):
     assert is_coloured(look(tab, "#slices")).mean() > 0.05
     tab.evaluate("document.getElementById('no-labels').click()")
     assert is_coloured(look(tab, "#slices")).mean() < 0.002
+    tab.evaluate(
+        "window.drawn = 0; const draw = viewer.slices.updateGLVolume.bind(viewer.slices);"
+        " viewer.slices.updateGLVolume = () => { window.drawn += 1; draw(); }"
+    )
     tab.evaluate("document.getElementById('all-labels').click()")
+    assert tab.evaluate("window.drawn") == 1  # not once for each structure
     assert is_coloured(look(tab, "#slices")).mean() > 0.05
     assert tab.list_complaints() == []
 

@@ -174,9 +174,8 @@ class Viewer {
     }));
   }
 
-  setVisible(value, isVisible) {
-    if (isVisible) this.hidden.delete(value);
-    else this.hidden.add(value);
+  hide(values) {
+    this.hidden = new Set(values);
     this.overlay.setColormapLabel(this.makeColours());
     this.slices.updateGLVolume();
     this.surfaces?.setColormapLabel(this.makeColours());
@@ -297,15 +296,15 @@ function connect(viewer) {
   }
 
   const boxes = [...$("labels").querySelectorAll("input")];
-  const toggle = (box) => viewer.setVisible(Number(box.dataset.value), box.checked);
-  for (const box of boxes) box.addEventListener("change", () => toggle(box));
+  const showChecked = () => {
+    const hidden = boxes.filter((box) => !box.checked);
+    viewer.hide(hidden.map((box) => Number(box.dataset.value)));
+  };
+  for (const box of boxes) box.addEventListener("change", showChecked);
   for (const [id, isVisible] of [["all-labels", true], ["no-labels", false]]) {
     $(id)?.addEventListener("click", () => {
-      for (const box of boxes) {
-        if (box.checked === isVisible) continue;
-        box.checked = isVisible;
-        toggle(box);
-      }
+      for (const box of boxes) box.checked = isVisible;
+      showChecked();
     });
   }
 
