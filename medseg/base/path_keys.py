@@ -30,14 +30,17 @@ NESTED_PATH_KEYS = (
 BESIDE_WEIGHTS = ("check_image", "check_result", "record")
 """Components whose `weights` is the file, where that of others is how windows are weighed."""
 
-TEXT_KEYS = ("series_uid", "start_from", "experiment_name", "run_name", "init_id", "final_id")
+TEXT_KEYS = (
+    *("series_uid", "start_from", "companion"),
+    *("experiment_name", "run_name", "init_id", "final_id"),
+)
 """Keys that hold text copied from elsewhere, such as a header, or the name of a bundle; it is as
 inert as a path."""
 
 _NONE = {"null": None, "None": None}
 _WORDS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("encoder_weights", "cache_dir", "replaced_dir"), _NONE),
-    **dict.fromkeys(("series_uid", "start_from", "run_name"), _NONE),
+    **dict.fromkeys(("series_uid", "start_from", "companion", "run_name"), _NONE),
     "logging_file": {"false": False, "False": False},
 }
 """Words that are no path for these keys; a file of such a name is written `./null`."""

@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 _FIRST = "0.1.0"
 _OF_WEIGHTS = ("eval_metrics", "training_cases", "known_faults")
 """Metadata about the weights of a bundle, which do not hold for a bundle made from it."""
+_LEFT_OUT = {"companion": None}
+"""Keys that name files of a bundle which a bundle made from it does not get."""
 _CARD = "docs/README.md"
 
 
@@ -63,14 +65,16 @@ def write_derived(
     Raises:
         FileNotFoundError: a config of `bundle` is missing.
     """
+    is_itself = made.resolve() == bundle.resolve()
+    left_out = {} if is_itself else _LEFT_OUT
     parsers = {
-        name: _change(_read(bundle, f"configs/{name}.json"), changes.get(name, {}))
+        name: _change(_read(bundle, f"configs/{name}.json"), {**left_out, **changes.get(name, {})})
         for name in CONFIG_NAMES
     }
     for name, parser in parsers.items():
         parser["_generated_"] = escape_for_monai_if_needed(note)
         _write(made / "configs" / f"{name}.json", build.format_config(parser.get()))
-    if made.resolve() == bundle.resolve():
+    if is_itself:
         return
     original = {k: v for k, v in _read(bundle, METADATA).items() if k not in _OF_WEIGHTS}
     metadata = _describe(original, parsers, note=note, title=title)

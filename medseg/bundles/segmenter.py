@@ -201,7 +201,13 @@ class Segmenter:
         return describe_source(series)
 
     def _get(self, key: str) -> Any:
-        return self._parser.get_parsed_content(key)
+        try:
+            return self._parser.get_parsed_content(key)
+        except RuntimeError as error:  # MONAI's own, around the one that says why
+            cause = find_root_cause(error)
+            if isinstance(cause, (ValueError, FileNotFoundError)):
+                raise cause from None
+            raise
 
     def _predict(self, case: Mapping[str, Any]) -> Any:
         """Run the network and what comes after it: the image, and the prediction on its grid."""

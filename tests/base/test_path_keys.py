@@ -90,7 +90,7 @@ def test_the_text_of_such_a_key_is_never_parsed(key):
 
 @pytest.mark.parametrize("word", ["null", "None"])
 def test_null_is_a_name_but_where_a_key_may_be_nothing(word):
-    optional = {"encoder_weights", "start_from", "cache_dir", "series_uid", "run_name"}
+    optional = {"encoder_weights", "start_from", "companion", "cache_dir", "series_uid", "run_name"}
     for key in (*PATH_KEYS, *TEXT_KEYS):
         expected = None if key in optional else word
         assert parse_overrides([f"--{key}", word]) == {key: expected}

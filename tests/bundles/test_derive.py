@@ -113,3 +113,16 @@ def test_no_link_leads_to_a_file_that_is_not_there(committed, tmp_path):
     (committed / "liver" / "configs" / "logging.conf").unlink()
     derive(committed / "liver", tmp_path / "made")
     assert not (tmp_path / "made" / "logging.conf").is_symlink()
+
+
+def test_a_companion_stays_with_the_bundle_whose_files_it_is(committed, tmp_path):
+    liver = committed / "liver"
+    for name in ("evaluate", "inference"):
+        file = liver / "configs" / f"{name}.json"
+        file.write_text(
+            json.dumps({**json.loads(file.read_text()), "companion": "$@bundle_root + '/x'"})
+        )
+    derive(liver, tmp_path / "made")
+    derive(liver, liver)
+    for root, expected in ((tmp_path / "made", None), (liver, "$@bundle_root + '/x'")):
+        assert json.loads((root / "configs/inference.json").read_text())["companion"] == expected

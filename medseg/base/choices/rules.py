@@ -142,7 +142,10 @@ RULES: Mapping[str, Rule] = {
         f"a list of words, each {', '.join(NETWORK_PARTS[:-1])} or {NETWORK_PARTS[-1]}",
         lambda value: is_list_of(value, lambda word: word in NETWORK_PARTS, least=0),
     ),
-    "thawed_rate": make_number_rule("above 0, at most 1", lambda x: 0 < x <= 1),
+    **dict.fromkeys(
+        ("thawed_rate", "companion_share"),
+        make_number_rule("above 0, at most 1", lambda x: 0 < x <= 1),
+    ),
     **dict.fromkeys(("border_sigma", "elastic_sigma_px"), _POSITIVE),
     "surface_tolerance": _NOT_NEGATIVE,
     **dict.fromkeys(("flip_prob", "flip_prob_axis0", "affine_prob", "elastic_prob"), _PROBABILITY),
@@ -210,7 +213,7 @@ RULES: Mapping[str, Rule] = {
     # text, words and components
     **dict.fromkeys(("bundle_root", "dataset_dir", "input", "output_dir", "weights"), _PATH),
     **dict.fromkeys(("cache_dir", "resume_file"), _PATH),
-    **dict.fromkeys(("encoder_weights", "start_from"), allow_null(_PATH)),
+    **dict.fromkeys(("encoder_weights", "start_from", "companion"), allow_null(_PATH)),
     "name": _TEXT,
     "device": _DEVICE,
     **dict.fromkeys(("case_group", "series_uid"), allow_null(_TEXT)),

@@ -28,6 +28,7 @@ from medseg.inference.tiles.canvas import Canvas, LabelCanvas, LogitsCanvas, ope
 from medseg.inference.tiles.checks import check_mode, check_type, warn_of_content
 from medseg.inference.tiles.expected_dice import ExpectedDice, keep_expected_dice
 from medseg.inference.tiles.forward import Forward
+from medseg.inference.tiles.mean_canvas import Companion, MeanCanvas
 from medseg.inference.tiles.memory_plan import Plan, parse_bytes
 from medseg.inference.tiles.memory_planner import Planner
 from medseg.inference.tiles.settings import Settings
@@ -82,6 +83,8 @@ class OverlapTileInferer(Inferer):
         probabilities: a function that gives, for the images, the path of a .npy file for their
             probabilities, see `ProbabilityFile`, or a context manager of that path, which ends
             after the file is there; None for no such file.
+        companion: another network whose probabilities are averaged with those of the network, for
+            one image at a time; None for none. What the skip excludes is background all the same.
         stride: total stride of the network, per axis or one number for all; "auto" for its
             attribute `total_stride`, 1 where it has none and needs none.
         patch_size: of the training patches. For a network that takes statistics of its window, a
@@ -125,6 +128,7 @@ class OverlapTileInferer(Inferer):
         output: str = "logits",
         classes: Classes | None = None,
         probabilities: Callable[[Tensor], Target | AbstractContextManager[Target]] | None = None,
+        companion: Companion | None = None,
         stride: Numbers | str = "auto",
         patch_size: Sequence[int] | None = None,
         device: str | torch.device | None = None,
@@ -157,6 +161,7 @@ class OverlapTileInferer(Inferer):
         )
         self.level = level
         self.probabilities = probabilities
+        self.companion = companion
         self.progress = progress
         self.cancelled = cancelled
         self._planner = Planner(self.settings)
@@ -171,9 +176,9 @@ class OverlapTileInferer(Inferer):
         network = self._prepare(inputs, network)
         check_mode(network)
         image = inputs.as_subclass(Tensor)
-        if self.probabilities is not None and len(image) != 1:
+        if (self.probabilities or self.companion) and len(image) != 1:
             raise ValueError(
-                f"probabilities must be written for one image at a time, got {len(image)}: "
+                f"probabilities are written or averaged for one image at a time, got {len(image)}: "
                 "pass them one by one"
             )
         layout = self._planner.plan(image, network).layout
@@ -189,8 +194,14 @@ class OverlapTileInferer(Inferer):
         with ExitStack() as stack:
             canvas = self._make_canvas(image, inputs, layout, stack)
             expected = ExpectedDice(canvas, regions=self.settings.regions)
-            sweep = Sweep(image, self.settings, layout=layout, forward=forward, canvas=expected)
-            answer = sweep.run(cancelled=self.cancelled, progress=self.progress)
+            mean = self._open_companion(inputs, expected, stack)
+            if mean is not None and mean.share == 1:
+                mean.put_others(layout.slowest)
+                answer = mean.get_result()
+            else:
+                given = expected if mean is None else mean
+                sweep = Sweep(image, self.settings, layout=layout, forward=forward, canvas=given)
+                answer = sweep.run(cancelled=self.cancelled, progress=self.progress)
         if len(image) == 1 and self.settings.classes is not None:
             keep_expected_dice(inputs, expected.list_values())
         return convert_to_dst_type(answer, inputs, dtype=answer.dtype)[0]  # with its meta data
@@ -227,6 +238,16 @@ class OverlapTileInferer(Inferer):
                 "level=None"
             )
         return self._prune(network)
+
+    def _open_companion(
+        self, inputs: Tensor, canvas: Canvas, stack: ExitStack
+    ) -> MeanCanvas | None:
+        """A canvas that averages with what the companion finds; None without a companion."""
+        if self.companion is None:
+            return None
+        others = stack.enter_context(self.companion.find(inputs))
+        share, regions = self.companion.share, self.settings.regions
+        return MeanCanvas(canvas, others, share=share, regions=regions)
 
     def _make_canvas(
         self, image: Tensor, inputs: Tensor, layout: Layout, stack: ExitStack

@@ -52,7 +52,16 @@ MORE = {
     for keys, kinds in (
         (("kernel_size", "strides", "roi_size", "tile_halo"), LISTS | {"whole number"}),
         (
-            ("patience", "encoder_weights", "start_from", "case_group", "existing", "fit", "seg"),
+            (
+                "patience",
+                "encoder_weights",
+                "start_from",
+                "companion",
+                "case_group",
+                "existing",
+                "fit",
+                "seg",
+            ),
             ["nothing"],
         ),
         (("series_uid", "affine", "units"), ["text"]),
