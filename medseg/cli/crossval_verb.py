@@ -17,6 +17,7 @@ from medseg.cli.paths import PathOption
 from medseg.cli.workflow_verbs import Bundle
 
 if TYPE_CHECKING:
+    from medseg.bundles.crossval.choose_network import Choice
     from medseg.bundles.crossval.crossval import CrossValidation
     from medseg.bundles.crossval.write_ensemble import WrittenEnsemble
 
@@ -35,6 +36,14 @@ def crossval(
             "machines may do the others."
         ),
     ] = None,
+    against: Annotated[
+        Path | None,
+        PathOption(
+            "--against",
+            help="Another bundle that is cross-validated on the same folds, such as one in 2D. It, "
+            "this one and the mean of both are compared, and the bundle uses the best.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Train each fold of a bundle, score it on the cases it has not seen, and use the results.
@@ -46,6 +55,8 @@ def crossval(
     [cyan]--key value[/] overrides any key of the training, for all folds.
 
     Example: [cyan]medseg crossval -b kidney[/]
+
+    2D, 3D or both: [cyan]medseg crossval -b kidney --against kidney_2d[/]
     """
     with one_line_errors("run it again: it goes on where it was", also=say_error_as_json(json)):
         from medseg.bundles.catalogue.locate import locate
@@ -53,7 +64,8 @@ def crossval(
 
         root = locate(bundle)
         with redirect_stdout(sys.stderr) if json else nullcontext():
-            found = run(root, out=out, only=tuple(only or ()), arguments=context.args)
+            chosen = tuple(only or ())
+            found = run(root, out=out, only=chosen, against=against, arguments=context.args)
         if json:
             say_json(_describe(found))
         else:
@@ -70,7 +82,12 @@ def _describe(found: "CrossValidation") -> dict[str, object]:
         "kept_in_bundle": found.is_kept,
         "ensemble": None if found.ensemble is None else _describe_ensemble(found.ensemble),
         "ensemble_in_bundle": found.is_published,
+        "comparison": None if found.comparison is None else _describe_comparison(found.comparison),
     }
+
+
+def _describe_comparison(choice: "Choice") -> dict[str, object]:
+    return {"chosen": choice.chosen, "mean_dice": choice.means, "gains": choice.list_rows()}
 
 
 def _describe_ensemble(ensemble: "WrittenEnsemble") -> dict[str, object]:
@@ -96,13 +113,13 @@ def _print(found: "CrossValidation") -> None:
             f"{rule.key}: {rule.label}{size}: mean Dice {rule.gain:+.4f}, better in {rule.better} "
             f"cases, worse in {rule.worse}"
         )
+    chosen = found.comparison.chosen if found.comparison else None
     if not found.rules:
         say("no cleaning of parts helps: masks stay as the network makes them")
     elif found.is_kept:
         say("the bundle cleans its masks so from now on, see its task.json")
-    else:
-        words = " ".join(f'--{key} "{value}"' for key, value in (found.keys or {}).items() if value)
-        say(f"to clean masks so, pass {words}")
+    elif chosen is None:
+        say(f"to clean masks so, pass {_list_words(found)}")
     table_file, page = found.folder / "metrics.csv", found.folder / "suspects.html"
     say(f"scores: {table_file}; labels to look at: {page}")
     if found.ensemble is not None:
@@ -113,3 +130,31 @@ def _print(found: "CrossValidation") -> None:
             if found.is_published
             else f"to segment with it, pass -b {bundle}"
         )
+    if found.comparison is not None:
+        _print_comparison(found, found.comparison)
+
+
+def _list_words(found: "CrossValidation") -> str:
+    """The keys that were chosen, as words of a command."""
+    return " ".join(f'--{key} "{value}"' for key, value in (found.keys or {}).items() if value)
+
+
+def _print_comparison(found: "CrossValidation", choice: "Choice") -> None:
+    names = ("network", "mean Dice", "against", "gain", "95 % interval", "better", "worse")
+    table = Table(*names, box=None)
+    for row in choice.list_rows():
+        interval = f"{row['low']:+.4f} to {row['high']:+.4f}"
+        cells = (row["network"], f"{row['dice']:.4f}", row["against"], f"{row['gain']:+.4f}")
+        table.add_row(*map(escape, cells), interval, str(row["better"]), str(row["worse"]))
+    Console().print(table)
+    simple = next(iter(choice.means))
+    dice, cases = choice.means[simple], len(choice.cases)
+    say(f"{simple} has fewer weights, and a mean Dice of {dice:.4f} over the {cases} cases")
+    chosen = f"chosen: {choice.chosen}"
+    if choice.chosen == "both":
+        chosen += ", the mean of their probabilities"
+    if found.is_kept:
+        say(f"{chosen}; the bundle segments so from now on")
+    else:
+        ensemble = found.ensemble.folder if found.ensemble else ""
+        say(f"{chosen}; to segment so, pass -b {ensemble} {_list_words(found)}")

@@ -10,10 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from medseg.bundles.crossval.pool import find_interval
-
-LEAST_GAIN = 0.001
-"""Of the mean Dice; less is not worth a rule that may be wrong for the next case."""
+from medseg.bundles.crossval.gain import measure_gain
 
 _AS_IT_IS = ("all", "0")
 
@@ -44,8 +41,7 @@ def choose_parts(rows: Sequence[Mapping[str, str]]) -> list[ChosenRule]:
     """Choose the rules that help, from the rows of `part_rules.csv` of all folds.
 
     Of the rules on which parts are kept the one with the largest mean Dice is tried, and holes by
-    themselves. A rule is taken where the mean Dice grows by `LEAST_GAIN` or more, the interval of
-    the gain is above 0, and not more cases lose than gain.
+    themselves. A rule is taken where it gains, see `Gain.holds`.
 
     Example:
         >>> choose_parts([])
@@ -97,11 +93,8 @@ def _judge(
         for case in before
         if math.isfinite(before[case]) and math.isfinite(after.get(case, math.nan))
     ]
-    if not gains or np.mean(gains) < LEAST_GAIN:
-        return []
-    low, _ = find_interval(gains)
-    better, worse = sum(gain > 0 for gain in gains), sum(gain < 0 for gain in gains)
-    if low <= 0 or worse > better:
+    gain = measure_gain(gains)
+    if not gain.holds:
         return []
     size = None if value is None else float(value)
-    return [ChosenRule(label, key, size, float(np.mean(gains)), low, better, worse)]
+    return [ChosenRule(label, key, size, gain.mean, gain.low, gain.better, gain.worse)]

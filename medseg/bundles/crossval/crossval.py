@@ -5,12 +5,22 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from medseg.base.files import check_folder
 from medseg.base.text import make_file_name
+from medseg.bundles.crossval.against import (
+    COMPANION,
+    Against,
+    count_weights,
+    find_against,
+    name_both,
+    publish_companion,
+    score_both,
+)
+from medseg.bundles.crossval.choose_network import BOTH, Choice, choose_network
 from medseg.bundles.crossval.choose_parts import ChosenRule, choose_parts, list_keys
 from medseg.bundles.crossval.folds import Fold, list_folds, run_fold
 from medseg.bundles.crossval.pool import (
@@ -27,7 +37,9 @@ from medseg.bundles.publish import publish_run
 
 logger = logging.getLogger(__name__)
 
+SUMMARY = "summary.json"
 _READERS = "readers.csv"  # of each fold whose cases have several readers
+_WITHOUT_COMPANION: Mapping[str, Any] = {"companion": None, "companion_share": None}
 _OWN = ("fold", "output_dir", "resume", "resume_file", "weights")
 
 
@@ -45,6 +57,8 @@ class CrossValidation:
         suspects: all cases, those that agree least with their labels first.
         ensemble: the networks of all folds as one bundle.
         is_published: whether the bundle has the weights of the ensemble now.
+        comparison: with another bundle and the mean of both; None without one. The rules and keys
+            are those of what was chosen.
     """
 
     folder: Path
@@ -56,6 +70,7 @@ class CrossValidation:
     suspects: Sequence[Suspect] = ()
     ensemble: WrittenEnsemble | None = None
     is_published: bool = False
+    comparison: Choice | None = None
 
 
 def crossval(
@@ -63,6 +78,7 @@ def crossval(
     *,
     out: Path | None = None,
     only: Sequence[int] = (),
+    against: Path | None = None,
     arguments: Sequence[str] = (),
 ) -> CrossValidation:
     """Train and score the folds of a bundle, and put their results together.
@@ -73,15 +89,21 @@ def crossval(
     `summary.json` their means with intervals and the chosen rules, `suspects.csv` and
     `suspects.html` the cases whose labels agree least.
 
+    With another bundle the mean of the probabilities of both is scored too. `comparison.csv` has
+    the paired differences, `comparison_cases.csv` the Dice of each case, and the bundle uses what
+    was chosen, see `choose_network`.
+
     Args:
         bundle: folder of the bundle.
         out: folder of the folds; None for runs/NAME/crossval.
         only: the folds to do here; none means all. Others may be done on other machines.
+        against: another bundle that is cross-validated, see `find_against`.
         arguments: overrides of the training.
 
     Raises:
         FoldFailedError: see `medseg.bundles.crossval.folds`.
-        ValueError: a fold that the bundle does not have, or that was trained otherwise.
+        ValueError: a fold that the bundle does not have, or that was trained otherwise; or a bundle
+            that it cannot be compared with.
     """
     changed = read_overrides(bundle, "train", arguments)
     if taken := [key for key in _OWN if key in changed]:
@@ -91,16 +113,21 @@ def crossval(
     for number in only:
         if not 0 <= number < count:
             raise ValueError(f"there is no fold {number}: {name} has the folds 0 to {count - 1}")
+    other = None if against is None else find_against(against, config)
     folder = out or Path("runs") / name / "crossval"
     check_folder(folder)
     folds = list_folds(folder, count)
     for fold in folds:
         if not only or fold.number in only:
             run_fold(bundle, fold, arguments=arguments)
-    waiting = [fold.number for fold in folds if not fold.is_scored]
+            if other is not None:
+                score_both(fold, other)
+    needed = [[fold] if other is None else [fold, name_both(fold, other)] for fold in folds]
+    waiting = [each[0].number for each in needed if not all(one.is_scored for one in each)]
     if waiting:
         return CrossValidation(folder, waiting, {})
-    return _put_together(bundle, name, folder, folds)
+    found = _put_together(bundle, name, folder, folds)
+    return found if other is None else _compare(bundle, name, found, folds, other)
 
 
 def _put_together(bundle: Path, name: str, folder: Path, folds: Sequence[Fold]) -> CrossValidation:
@@ -113,7 +140,7 @@ def _put_together(bundle: Path, name: str, folder: Path, folds: Sequence[Fold]) 
     if drawn := [fold for fold in folds if (fold.scores / _READERS).is_file()]:
         write_table(folder / _READERS, read_tables(drawn, _READERS))
     write_summary(
-        folder / "summary.json",
+        folder / SUMMARY,
         {"classes": summary, "part_rules": [asdict(rule) for rule in rules], "keys": keys},
     )
     ranked = [
@@ -128,7 +155,7 @@ def _put_together(bundle: Path, name: str, folder: Path, folds: Sequence[Fold]) 
     write_page(
         folder / "suspects.html", suspects, title=f"{name}: labels to look at", pictures=pictures
     )
-    is_kept = _keep_rules(bundle, keys)
+    is_kept = _keep_in_task(bundle, {**keys, **_WITHOUT_COMPANION})
     ensemble = write_ensemble(folder / FOLDER, folds, scores=_average(summary), keys=keys)
     return CrossValidation(
         *(folder, [], summary, rules, keys, is_kept, suspects),
@@ -158,12 +185,52 @@ def _publish(ensemble: Path, bundle: Path) -> bool:
     return True
 
 
-def _keep_rules(bundle: Path, keys: dict[str, Any]) -> bool:
-    """Write the rules into the task file of a bundle that has one; whether it has."""
+def _compare(
+    bundle: Path, name: str, found: CrossValidation, folds: Sequence[Fold], other: Against
+) -> CrossValidation:
+    """Compare with another bundle and with the mean of both, and let the bundle use the best."""
+    mine = {name: folds, other.name: other.folds, BOTH: [name_both(fold, other) for fold in folds]}
+    simple, complex_ = name, other.name
+    if count_weights(other.folds[0]) < count_weights(folds[0]):
+        simple, complex_ = complex_, simple
+    tables = {each: read_tables(of_it, "metrics.csv") for each, of_it in mine.items()}
+    choice = choose_network(simple, complex_, tables)
+    rules = choose_parts(read_tables(mine[choice.chosen], "part_rules.csv"))
+    keys = list_keys(rules)
+    if choice.chosen != name:
+        keys["companion"] = str(other.ensemble)
+        keys["companion_share"] = 0.5 if choice.chosen == BOTH else 1
+    write_table(found.folder / "comparison.csv", choice.list_rows())
+    write_table(found.folder / "comparison_cases.csv", choice.cases)
+    summary = {"chosen": choice.chosen, "mean_dice": choice.means, "gains": choice.list_rows()}
+    described = json.loads((found.folder / SUMMARY).read_text())
+    write_summary(found.folder / SUMMARY, {**described, "comparison": summary})
+    is_kept = _use(bundle, keys, other)
+    return replace(found, rules=rules, keys=keys, is_kept=is_kept, comparison=choice)
+
+
+def _use(bundle: Path, keys: Mapping[str, Any], other: Against) -> bool:
+    """Let a bundle of one's own use what was chosen, with all files in it; whether it does."""
+    if not (bundle / TASK_FILE).is_file():
+        return False
+    if "companion" in keys:
+        publish_companion(other, bundle)
+        keys = {**keys, "companion": f"$@bundle_root + '/{COMPANION.as_posix()}'"}
+    return _keep_in_task(bundle, keys)
+
+
+def _keep_in_task(bundle: Path, keys: Mapping[str, Any]) -> bool:
+    """Write keys into the task file of a bundle that has one, without those that are None.
+
+    Returns:
+        Whether it has one.
+    """
     file = bundle / TASK_FILE
     if not file.is_file():
         return False
     task = json.loads(file.read_text(encoding="utf-8"))
-    if any(task.get(key, type(value)()) != value for key, value in keys.items()):
-        change_task(bundle, {**task, **keys})
+    if any(task.get(key, value and type(value)()) != value for key, value in keys.items()):
+        changed = {**task, **keys}
+        gone = [key for key, value in keys.items() if value is None]
+        change_task(bundle, {key: value for key, value in changed.items() if key not in gone})
     return True

@@ -21,7 +21,6 @@ from medseg.base.files import whole
 logger = logging.getLogger(__name__)
 
 SCORES = "out_of_fold"
-"""The folder in a fold that its scores and predictions are in."""
 
 _TRAINED, _SCORED = "trained.json", "scored.json"
 _RESUME = "resume.pt"
@@ -40,15 +39,17 @@ class Fold:
     Attributes:
         number: from 0.
         folder: of its run.
+        scores_name: of the folder in it that its scores and predictions are in.
     """
 
     number: int
     folder: Path
+    scores_name: str = SCORES
 
     @property
     def scores(self) -> Path:
         """Folder of its scores and predictions."""
-        return self.folder / SCORES
+        return self.folder / self.scores_name
 
     @property
     def is_scored(self) -> bool:
@@ -86,11 +87,29 @@ def run_fold(bundle: Path, fold: Fold, *, arguments: Sequence[str] = ()) -> None
         raise ValueError(
             f"{fold.folder} was trained with {said}: pass the same, or another folder with --out"
         )
-    if not fold.is_scored:
-        logger.info("fold %d: scoring the cases that it has not seen", fold.number)
-        words = ["evaluate", "-b", str(fold.folder), f"--output_dir={fold.scores}"]
-        _run([*words, "--section=validation", "--keep_predictions=True", *_RAW], fold)
-        _mark(fold.scores / _SCORED, [])
+    score_fold(fold)
+
+
+def score_fold(fold: Fold, arguments: Sequence[str] = (), *, made_of: Sequence[str] = ()) -> None:
+    """Score a fold on the cases that it has not seen, unless that is done.
+
+    Args:
+        fold: trained.
+        arguments: overrides of the evaluation.
+        made_of: what the scores depend on; where this has changed, it is scored again.
+
+    Raises:
+        FoldFailedError: the scoring failed.
+    """
+    mark = fold.scores / _SCORED
+    if mark.is_file() and (not made_of or json.loads(mark.read_text()) == list(made_of)):
+        return
+    logger.info("fold %d: scoring the cases that it has not seen", fold.number)
+    mark.unlink(missing_ok=True)
+    words = ["evaluate", "-b", str(fold.folder), f"--output_dir={fold.scores}"]
+    words += ["--section=validation", "--keep_predictions=True", *_RAW, *arguments]
+    _run(words, fold)
+    _mark(mark, list(made_of))
 
 
 def _run(words: Sequence[str], fold: Fold) -> None:

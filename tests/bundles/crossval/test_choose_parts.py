@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from medseg.bundles.crossval.choose_parts import LEAST_GAIN, choose_parts, list_keys
+from medseg.bundles.crossval.choose_parts import choose_parts, list_keys
+from medseg.bundles.crossval.gain import LEAST_GAIN
 
 BEFORE = np.linspace(0.7, 0.9, 20)
 

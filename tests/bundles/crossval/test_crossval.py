@@ -4,6 +4,7 @@ import csv
 import json
 
 import pytest
+from bundles.crossval.test_against import write_folds
 from planning.test_plan_folder import data as data  # a fixture
 
 from medseg.base.text import make_file_name
@@ -132,3 +133,105 @@ def test_the_page_has_the_picture_of_a_case_whatever_its_name_is(bundle, done, m
     monkeypatch.setattr(module, "run_fold", run_fold)
     found = crossval(bundle)
     assert (found.folder / "suspects.html").read_text().count("data:image/png") == 5
+
+
+@pytest.fixture
+def other(data, bundle, done, monkeypatch):
+    """The cross-validation of a bundle in 2D, and how its Dice and that of the mean differ."""
+    planned = plan_folder("kidney", data).cut_into_slices("kidney_2d")
+    folder = bundle.parent.parent / "runs" / "kidney_2d" / "crossval"
+    folds = write_folds(folder, write_bundle(bundle.parent / "kidney_2d", planned.task))
+    score, changes = module.run_fold, {"kidney_2d": 0.0, "both": 0.0}
+
+    def write(fold, change, rule):
+        cases = [f"c{fold.number}{n}" for n in range(4)]
+        scored = [{"case": c, "class": "kidney", "dice": 0.6 + change} for c in cases]
+        rules = [
+            {"case": c, "class": "kidney", "keep": keep, "fill": fill, "dice": dice}
+            for c in cases
+            for keep, fill, dice in (("all", 0, 0.6), (rule, 0, 0.9), ("all", 1, 0.6))
+        ]
+        write_table(fold.scores / "metrics.csv", scored)
+        write_table(fold.scores / "part_rules.csv", rules)
+        (fold.scores / "scored.json").write_text("[]")
+
+    def run_fold(bundle, fold, *, arguments):
+        score(bundle, fold, arguments=arguments)
+        write(fold, 0.0, "largest")
+        weights = fold.folder / "models" / "model.pt"
+        weights.parent.mkdir(exist_ok=True)
+        weights.write_bytes(b"more weights than those in 2D")
+        for each in folds:
+            write(each, changes["kidney_2d"], "0.1")
+
+    def score_both(fold, against):
+        done.append(("both", fold.number))
+        write(module.name_both(fold, against), changes["both"], "3.0")
+
+    monkeypatch.setattr(module, "run_fold", run_fold)
+    monkeypatch.setattr(module, "score_both", score_both)
+    return changes
+
+
+def read_task(bundle):
+    return json.loads((bundle / "task.json").read_text())
+
+
+def test_where_both_gain_the_bundle_uses_both_and_cleans_as_suits_them(bundle, other):
+    other.update(kidney_2d=-0.05, both=0.02)
+    found = crossval(bundle, against=bundle.parent / "kidney_2d")
+    assert found.comparison.chosen == "both"
+    task = read_task(bundle)
+    assert task["companion"] == "$@bundle_root + '/models/companion'"
+    assert task["companion_share"] == 0.5
+    assert task["smallest_part"] == {"kidney": 3.0}
+    assert (bundle / "models" / "companion" / "models" / "model.pt").is_file()
+    config = json.loads((bundle / "configs" / "inference.json").read_text())
+    assert config["companion"] == task["companion"]
+    with (found.folder / "comparison.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["network"], row["against"], row["cases"]) for row in rows] == [
+        ("kidney", "kidney_2d", "20"),
+        ("both", "kidney_2d", "20"),
+        ("both", "kidney", "20"),
+    ]
+    with (found.folder / "comparison_cases.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 20
+    summary = json.loads((found.folder / "summary.json").read_text())
+    assert summary["comparison"]["chosen"] == "both"
+    assert summary["classes"]["kidney"]["dice"]["n"] == 20
+
+
+def test_of_equal_networks_the_one_with_fewer_weights_is_used(bundle, other):
+    found = crossval(bundle, against=bundle.parent / "kidney_2d")
+    assert found.comparison.chosen == "kidney_2d"
+    assert read_task(bundle)["companion_share"] == 1
+    assert read_task(bundle)["smallest_part"] == {"kidney": 0.1}
+
+
+def test_where_its_own_networks_are_best_the_bundle_has_no_companion(bundle, other):
+    other.update(both=0.02)
+    crossval(bundle, against=bundle.parent / "kidney_2d")
+    assert "companion" in read_task(bundle)
+    other.update(kidney_2d=-0.05, both=-0.02)
+    found = crossval(bundle, against=bundle.parent / "kidney_2d")
+    assert found.comparison.chosen == "kidney"
+    assert "companion" not in read_task(bundle)
+    assert read_task(bundle)["largest_only"] == ["kidney"]
+
+
+def test_a_comparison_waits_for_folds_whose_mean_is_not_scored(bundle, other, done):
+    against = bundle.parent / "kidney_2d"
+    assert crossval(bundle, only=[1], against=against).waiting == [0, 2, 3, 4]
+    assert [entry for entry in done if entry[0] == "both"] == [("both", 1)]
+    assert not (bundle.parent.parent / "runs/kidney/crossval/comparison.csv").exists()
+    assert crossval(bundle, only=[0, 2, 3, 4], against=against).comparison is not None
+
+
+def test_without_a_task_file_the_keys_are_named_with_the_folder_of_the_other(bundle, other):
+    other.update(kidney_2d=-0.05, both=0.02)
+    (bundle / "task.json").unlink()
+    found = crossval(bundle, against=bundle.parent / "kidney_2d")
+    assert not found.is_kept
+    assert found.keys["companion"] == "runs/kidney_2d/crossval/ensemble"
+    assert not (bundle / "models" / "companion").exists()
