@@ -14,6 +14,7 @@ from medseg.datasets.own.dicom.class_mapping import parse_rules
 from medseg.datasets.own.dicom.convert import convert_series
 from medseg.datasets.own.dicom.labelled_series import find_labelled_series
 from medseg.datasets.own.given_folds import read_given_folds
+from medseg.datasets.own.jpeg_masks import convert_masks
 from medseg.datasets.own.listed_cases import read_datalist, read_table
 from medseg.datasets.own.pair_files import Pair, list_image_files, pair_files
 
@@ -47,7 +48,7 @@ def find_cases(
 
     Args:
         data: the folder, or a file .csv or .json.
-        out: folder that DICOM series are written to as NIfTI.
+        out: folder that DICOM series are written to as NIfTI, and masks that are JPEG as PNG.
         images: a pattern of the paths of images, see `pair_files`.
         labels: a pattern of the paths of labels; for DICOM rules such as "Kidney*=kidney", which
             names of segments and structures belong to which class.
@@ -61,7 +62,8 @@ def find_cases(
         if images or labels:
             raise ValueError(f"{data} names the files itself: pass no --images and --labels")
         read = read_datalist if data.suffix == ".json" else read_table
-        return FoundCases(*read(data, several_readers=several_readers))
+        found = FoundCases(*read(data, several_readers=several_readers))
+        return _convert_masks(found, out)
     if not data.is_dir():
         raise FileNotFoundError(
             f"no folder or table {data.absolute()}: give the folder of images and labels, or a .csv"
@@ -85,7 +87,13 @@ def find_cases(
         several_readers=several_readers,
     )
     fold_of = read_given_folds(data, [pair.case for pair in pairs if pair.label is not None])
-    return FoundCases([replace(p, fold=fold_of.get(p.case)) for p in pairs], faults)
+    found = FoundCases([replace(p, fold=fold_of.get(p.case)) for p in pairs], faults)
+    return _convert_masks(found, out)
+
+
+def _convert_masks(found: FoundCases, out: Path) -> FoundCases:
+    pairs, faults = convert_masks(found.pairs, out)
+    return replace(found, pairs=pairs, faults=[*found.faults, *faults])
 
 
 def _find_dicom(data: Path, out: Path, rules: Sequence[str]) -> FoundCases:

@@ -13,7 +13,7 @@ from medseg.ingest.formats import is_volume_file
 from medseg.ingest.pictures.file import read_label_picture, read_picture
 from medseg.ingest.reasons import Reason
 
-_JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
+JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
 _VALUES = range(256)
 
 
@@ -31,7 +31,7 @@ def read_label(path: Path, case: str) -> tuple[NDArray[np.uint8], Geometry | Non
     if is_volume_file(path):
         array, grid = load(path)
         return to_values(array, case), grid
-    if path.suffix.lower() in _JPEG:
+    if path.suffix.lower() in JPEG_SUFFIXES:
         raise ValueError(
             f"case {case}: its label {path.name} is a JPEG, which changes values: write it as PNG "
             "from its source"
