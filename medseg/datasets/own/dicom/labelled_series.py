@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
+from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID, RTStructureSetStorage, SegmentationStorage
 
+from medseg.base.text import shorten_list
 from medseg.datasets.own.dicom.segmentation_object import read_segment_names
 from medseg.datasets.own.dicom.structure_set import read_structure_names
 from medseg.ingest import find_series
@@ -29,14 +32,15 @@ class LabelObject:
     Attributes:
         path: its file.
         kind: "SEG" or "RTSTRUCT".
-        series_uids: the series that it says it was drawn on.
+        slices: the series that it says it was drawn on, by UID, and the SOP Instance UIDs of the
+            images in each; none of these where it does not list them.
         frame_of_reference: in which its places are stated; empty where unknown.
         names: of its segments or structures.
     """
 
     path: Path
     kind: str
-    series_uids: tuple[str, ...]
+    slices: Mapping[str, Sequence[str]]
     frame_of_reference: str
     names: tuple[str, ...]
 
@@ -60,8 +64,8 @@ def find_labelled_series(root: Path) -> tuple[list[LabelledSeries], list[str]]:
 
     Returns:
         The series, by the names of their folders, and what is wrong, a line for each fault: an
-        object whose series is not there or is refused, or that cannot be read. Nothing of either
-        where the folder holds no such object.
+        object whose series is not there, lacks slices or is refused, or that cannot be read.
+        Nothing of either where the folder holds no such object.
     """
     found = find_series(root)
     paths = sorted({path for series in found for path in _list_objects(series)})
@@ -93,28 +97,35 @@ def _describe_object(path: Path) -> LabelObject:
     if not names:
         what = "segment" if is_seg else "structure with closed contours"
         raise ValueError(f"it has no {what}: take it out of the folder")
-    uids = _list_referenced(header) if is_seg else _list_referenced_by_structures(header)
     return LabelObject(
         path,
         "SEG" if is_seg else "RTSTRUCT",
-        tuple(dict.fromkeys(uids)),
+        dict(_list_slices(header) if is_seg else _list_slices_of_structures(header)),
         _find_frame_of_reference(header),
         tuple(names),
     )
 
 
-def _list_referenced(header: Dataset) -> Iterable[str]:
+def _list_slices(header: Dataset) -> Iterator[tuple[str, list[str]]]:
     for series in header.get("ReferencedSeriesSequence", ()):
         if series.get("SeriesInstanceUID"):
-            yield str(series.SeriesInstanceUID)
+            yield str(series.SeriesInstanceUID), _list_images(series, "ReferencedInstanceSequence")
 
 
-def _list_referenced_by_structures(header: Dataset) -> Iterable[str]:
+def _list_slices_of_structures(header: Dataset) -> Iterator[tuple[str, list[str]]]:
     for frame in header.get("ReferencedFrameOfReferenceSequence", ()):
         for study in frame.get("RTReferencedStudySequence", ()):
             for series in study.get("RTReferencedSeriesSequence", ()):
                 if series.get("SeriesInstanceUID"):
-                    yield str(series.SeriesInstanceUID)
+                    yield (
+                        str(series.SeriesInstanceUID),
+                        _list_images(series, "ContourImageSequence"),
+                    )
+
+
+def _list_images(series: Dataset, sequence: str) -> list[str]:
+    images = (str(one.get("ReferencedSOPInstanceUID", "")) for one in series.get(sequence, ()))
+    return list(dict.fromkeys(filter(None, images)))
 
 
 def _find_frame_of_reference(header: Dataset) -> str:
@@ -129,17 +140,44 @@ def _find_frame_of_reference(header: Dataset) -> str:
 
 def _find_owners(label: LabelObject, images: Sequence[Series]) -> list[Series]:
     """The series that an object was drawn on."""
-    owners = [s for s in images if s.uid and s.uid in label.series_uids]
-    if not owners and not label.series_uids and label.frame_of_reference:
+    owners = [s for s in images if s.uid and s.uid in label.slices]
+    if not owners and not label.slices and label.frame_of_reference:
         owners = [s for s in images if s.slices[0].frame_of_reference == label.frame_of_reference]
         if len(owners) > 1:
             raise ValueError(
                 f"it names no series, and {len(owners)} lie in its frame of reference: keep one"
             )
     if not owners:
-        named = label.series_uids[0] if label.series_uids else "none"
+        named = next(iter(label.slices), "none")
         raise ValueError(f"the series that it was drawn on ({named}) is not here: add it")
     for series in owners:
+        _check_complete(series, label.slices.get(series.uid, ()))
         if series.verdict is Verdict.REFUSE:
             raise ValueError(f"the series that it was drawn on is refused: {series.message}")
     return owners
+
+
+def _check_complete(series: Series, referenced: Sequence[str]) -> None:
+    """Refuse a series without some of the slices that an object refers to.
+
+    Left where it is, an outline on such a slice would be drawn on the one beside it.
+    """
+    missing = set(referenced) - {one.instance for one in series.slices}
+    if missing:  # unless they are left aside
+        folders = {path.parent for path in series.files}
+        missing -= {uid for folder in folders for uid in _list_instances(folder)}
+    if missing:
+        listed = shorten_list([uid for uid in referenced if uid in missing])
+        verb = "is" if len(missing) == 1 else "are"
+        raise ValueError(
+            f"{len(missing)} of the {len(referenced)} slices that it was drawn on {verb} not in "
+            f"the folder of its series (SOP Instance UID {listed}): add them, or take the case out"
+        )
+
+
+def _list_instances(folder: Path) -> Iterator[str]:
+    """The SOP Instance UIDs of the DICOM files in a folder."""
+    for path in folder.iterdir():
+        with suppress(InvalidDicomError, OSError):
+            if path.is_file():
+                yield str(dcmread(path, specific_tags=["SOPInstanceUID"]).get("SOPInstanceUID", ""))
