@@ -56,7 +56,8 @@ def find_cases(
 
     Raises:
         FileNotFoundError: `data` does not exist.
-        ValueError: it holds no cases, or the options do not fit it.
+        ValueError: it holds no cases, or the options do not fit it, such as a rule of `labels`
+            that matches nothing.
     """
     if data.is_file():
         if images or labels:
@@ -79,7 +80,12 @@ def find_cases(
                 f"--readers takes label files, volumes or pictures, and {data.absolute()} holds "
                 "none or is read by rules for DICOM: write the objects of each reader as NIfTI"
             )
-        return _find_dicom(data, out, rules)
+        if images:
+            raise ValueError(
+                f"--images is a pattern of files, and {data.absolute()} is read as DICOM series: "
+                "leave it out"
+            )
+        return _find_dicom(data, out, labels)
     pairs, faults = pair_files(
         data,
         images=images,
@@ -100,9 +106,15 @@ def _find_dicom(data: Path, out: Path, rules: Sequence[str]) -> FoundCases:
     labelled, faults = find_labelled_series(data)
     if not labelled:
         more = f" ({faults[0]})" if faults else ""
+        files = "" if rules else "no volumes or pictures, and "
+        remedy = (
+            "--labels with = is for those: pass a pattern of files without ="
+            if rules
+            else "give the folder of images and labels"
+        )
         raise ValueError(
-            f"{data.absolute()} holds no volumes or pictures, and no DICOM series with a "
-            f"Segmentation or an RT Structure Set{more}: give the folder of images and labels"
+            f"{data.absolute()} holds {files}no DICOM series with a Segmentation or an RT "
+            f"Structure Set{more}: {remedy}"
         )
     made = convert_series(labelled, out, root=data, rules=parse_rules(rules))
     classes = {label: [value] for label, value in made.classes.items()}

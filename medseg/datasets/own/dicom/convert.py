@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 
 from medseg.base.files import whole
-from medseg.base.text import count_noun
+from medseg.base.text import count_noun, shorten_list
 from medseg.datasets.own.dicom.class_mapping import NameRule, map_names
 from medseg.datasets.own.dicom.labelled_series import LabelledSeries
 from medseg.datasets.own.dicom.segmentation_object import read_segments
@@ -59,13 +59,10 @@ def convert_series(
         rules: which names belong to which class; none makes a class of each name.
 
     Raises:
-        ValueError: no name belongs to a class.
+        ValueError: a rule has no name.
         OSError: a file cannot be written.
     """
     names = map_names((name for one in labelled for o in one.objects for name in o.names), rules)
-    if not names:
-        known = sorted({name for one in labelled for o in one.objects for name in o.names})
-        raise ValueError(f"no rule of --labels matches a name: these are {', '.join(known)}")
     width = max(len(str(len(labelled))), 3)
     patients = _number_patients(labelled)
     pairs, rows, faults = [], [], []
@@ -89,6 +86,10 @@ def convert_series(
         path = _save(out / "images" / f"{case}.nii.gz", _narrow(image), grid)
         pair = Pair(case, (path,), ("",), out / "labels" / f"{case}.nii.gz", patient)
         usable.append((pair, one, grid))
+    empty = sorted(label for label, voxels in total.items() if not voxels)
+    if empty and not faults and len(empty) < len(total):
+        logger.warning("left out, without a voxel in any case: %s", shorten_list(empty))
+        total = +total
     order = sorted(total, key=lambda label: (-total[label], label))
     values = {label: value for value, label in enumerate(order, start=1)}
     for pair, one, grid in usable:  # read again: the masks of all cases may be too much to keep

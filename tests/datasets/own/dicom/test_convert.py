@@ -78,8 +78,21 @@ def test_rules_put_names_together_and_leave_others_out(studies, tmp_path):
 
 
 def test_a_rule_that_matches_nothing_names_what_there_is(studies, tmp_path):
-    with pytest.raises(ValueError, match=r"no rule of --labels .*Kidney Left, Kidney Right"):
-        find_cases(studies, out=tmp_path / "out", labels=["liver=liver"])
+    for rules in (["liver=liver"], ["kidney*=kidney", "liver=liver"]):
+        with pytest.raises(ValueError, match=r"'liver=liver' .*Kidney Left, Kidney Right"):
+            find_cases(studies, out=tmp_path / "out", labels=rules)
+    with pytest.raises(ValueError, match="--labels 'kidney' names no class"):
+        find_cases(studies, out=tmp_path / "out", labels=["kidney"])
+    with pytest.raises(ValueError, match="--images is a pattern of files"):
+        find_cases(studies, out=tmp_path / "out", images="*.dcm")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_name_without_a_voxel_in_any_case_is_no_class(tmp_path, caplog):
+    write_study(tmp_path / "scans", "a", names=[*NAMES, "Spleen"])
+    found = find_cases(tmp_path / "scans", out=tmp_path / "out")
+    assert found.classes == {"kidney_left": [1], "kidney_right": [2]}
+    assert "left out, without a voxel in any case: spleen" in caplog.text
 
 
 def test_a_class_in_two_objects_is_a_fault(studies, tmp_path):
