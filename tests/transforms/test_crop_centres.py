@@ -8,7 +8,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from medseg.transforms import CropCentresd
+from medseg.transforms import CropCentresd, crop_centres
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 
@@ -20,7 +20,7 @@ def centres(label, classes, **kwargs):
 
 def test_foreground_is_what_a_class_gathers_and_background_what_counts_otherwise():
     assert centres([0, 1, 2, 9], {"a": [1]}, ignore=9) == ([1], [0, 2])
-    assert centres([0, 1, 2, 9], {"a": [1, 2], "b": [2]}, ignore=[0, 9]) == ([1, 2], [])
+    assert centres([0, 1, 2, 9], {"a": [1, 2], "b": [2]}, ignore=[0, 9]) == ([1, 2, 2, 2], [])
     assert centres([0, 1, 2, 9], {"a": [1]}) == ([1], [0, 2, 3])
     assert centres([0.0, 255.0], {"a": [255]}) == ([1], [0])
 
@@ -45,6 +45,25 @@ def patches(label, **choices):
     return [p["label"] for p in crop({"image": label.clone(), "label": label})]
 
 
+def test_each_class_that_is_there_has_as_many_places_however_small_it_is():
+    label = [1] * 6 + [2] * 2 + [0]
+    assert centres(label, {"a": [1], "b": [2], "absent": [3]}) == (
+        [0, 1, 2, 3, 4, 5, 6, 6, 6, 7, 7, 7],
+        [8],
+    )
+
+
+def test_of_regions_the_inner_one_has_its_share_beside_the_outer_one():
+    found, _ = centres([1, 1, 1, 2], {"whole": [1, 2], "core": [2]})
+    assert found == [0, 1, 2, 3, 3, 3, 3, 3]
+
+
+def test_a_large_class_is_listed_in_even_steps(monkeypatch):
+    monkeypatch.setattr(crop_centres, "_MOST", 4)
+    found, _ = centres([1] * 8 + [2], {"a": [1], "b": [2]})
+    assert found == [0, 2, 4, 6, 8, 8, 8, 8]
+
+
 @pytest.mark.parametrize("ignore", [9, [0, 9], None])
 def test_positive_crops_of_a_bundle_are_centred_on_its_classes(ignore):
     label = torch.full((1, 11, 11, 11), 3.0)  # a value of no class
@@ -55,6 +74,14 @@ def test_positive_crops_of_a_bundle_are_centred_on_its_classes(ignore):
     assert 15 <= middle[1] <= 35  # half of 50, of a binomial, and not 1 of 1331
     assert middle[9] == 0
     assert middle[1] + middle[3] == len(cut) == 50
+
+
+def test_half_of_the_positive_crops_of_a_bundle_are_around_a_class_of_one_voxel():
+    label = torch.ones(1, 11, 11, 11)
+    label[0, 5, 5, 5] = 2
+    cut = patches(label, classes={"liver": [1], "tumour": [2]}, label_values=[0, 1, 2])
+    middle = Counter(int(patch[0, 1, 1, 1]) for patch in cut)
+    assert 12 <= middle[2] <= 38  # there is no background: of 50, a half, and not 1 of 1331
 
 
 def test_what_finds_the_centres_does_not_stay_in_the_patches():
