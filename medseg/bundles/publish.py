@@ -78,7 +78,19 @@ def _copy(run: Path, bundle: Path) -> Path | None:
     copy_trained_on(weights, target)
     with whole(bundle / PUBLISHED) as partial:
         shutil.copyfile(run / RUN_FILE, partial)
+    _warn_of_companion(bundle)
     return kept
+
+
+def _warn_of_companion(bundle: Path) -> None:
+    """Say that the new weights of a bundle are not all that it segments with."""
+    config = read_config(find_config(bundle, "inference"))
+    if config.get("companion") is not None:
+        logger.warning(
+            "%s segments with its companion as before, whose share in the mean is %g: set "
+            "companion to null in its task.json to use the new weights alone",
+            *(bundle, config["companion_share"]),
+        )
 
 
 def publish_if_none(run: Path, bundle: Path, *, replace: bool = False) -> None:

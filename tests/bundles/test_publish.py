@@ -36,6 +36,14 @@ def test_a_bundle_without_weights_gets_those_of_a_run_with_what_is_known_of_them
     assert json.loads((bundle / "models" / "model.run.json").read_text())["seed"] == 5
 
 
+def test_new_weights_beside_a_companion_are_warned_of(bundle, tmp_path, caplog):
+    file = bundle / "configs" / "inference.json"
+    run = make_run(bundle, tmp_path / "run")
+    file.write_text(json.dumps({**json.loads(file.read_text()), "companion": "x"}))
+    publish_run(run, bundle)
+    assert "segments with its companion as before, whose share in the mean is 0.5" in caplog.text
+
+
 @pytest.mark.parametrize(("score", "is_copied"), [(0.0, False), (0.01, True)])
 def test_a_run_that_found_nothing_gives_a_bundle_no_weights(
     score, is_copied, bundle, tmp_path, caplog
