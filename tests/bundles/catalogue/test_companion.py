@@ -94,6 +94,19 @@ def test_alone_it_segments_as_its_own_bundle_does(both):
     np.testing.assert_array_equal(mean.mask[agree], own.mask[agree])
 
 
+def test_slices_along_another_axis_are_those_of_the_turned_volume(both, tmp_path):
+    task = plan_folder("kidney", tmp_path / "scans", dims="2d").task
+    image, found = 300 * torch.randn(1, 1, 12, 14, 10), []
+    for axis in (0, 2):
+        change_task(tmp_path / "bundles" / "kidney_2d", {**task, "slice_axis": axis})
+        companion = load_companion("kidney_2d", share=0.5, choices=task, device="cpu")
+        turned = image if axis == 0 else image.movedim(2, 4)
+        with companion.find(turned) as probabilities:
+            found.append(np.array(probabilities, np.float32))
+    np.testing.assert_allclose(np.moveaxis(found[0], 1, 3), found[1], atol=0.02)
+    assert found[0].std() > 0.02
+
+
 def test_a_companion_on_another_grid_or_without_weights_is_one_line(both, tmp_path):
     folder = tmp_path / "bundles" / "kidney_2d"
     (folder / WEIGHTS).unlink()
