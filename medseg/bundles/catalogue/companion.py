@@ -66,7 +66,7 @@ def load_companion(
         )
     check_weights_exist(folder, "inference", {})
     finder.load()
-    return Companion(finder.find, share=share)
+    return Companion(finder.find, share=share, plan=finder.plan)
 
 
 def find_differences(companion: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
@@ -114,6 +114,10 @@ class _Finder:
         from medseg.networks import load_weights
 
         load_weights(self.get("network"), self.get("weights"))
+
+    def plan(self, images: Tensor) -> Any:
+        """What it would compute and need for an image."""
+        return self.get("inferer").plan(images, self.get("network"))
 
     @contextmanager
     def find(self, images: Tensor) -> Iterator[NDArray]:

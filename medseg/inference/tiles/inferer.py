@@ -209,12 +209,16 @@ class OverlapTileInferer(Inferer):
     def plan(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
         """What `__call__` would compute and need for images (B, C, *spatial); nothing is computed.
 
+        A companion computes its own before; a line of the log says what it needs then.
+
         Raises:
             ValueError: as `__call__` before its first window, except that a network in training
                 mode is not refused: its plan is that of eval mode.
             TypeError: images that are no tensor.
             MemoryLimitError: as `__call__`, the memory does not suffice.
         """
+        if self.companion is not None and self.companion.plan is not None:
+            logger.info("companion: %s", self.companion.plan(image))
         return self._planner.plan(image, self._prepare(image, network))
 
     def _prepare(self, image: Tensor, network: Callable[..., Tensor]) -> Callable[..., Tensor]:

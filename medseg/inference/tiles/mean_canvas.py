@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,10 +27,12 @@ class Companion:
             (channels, *spatial), such as a .npy file that is mapped into memory.
         share: of its probabilities in the mean, above 0. With 1 they alone count, and the network
             that is run has nothing to do.
+        plan: what it computes and needs for an image, see `OverlapTileInferer.plan`.
     """
 
     find: Find
     share: float = 0.5
+    plan: Callable[[Tensor], Any] | None = None
 
 
 class MeanCanvas:

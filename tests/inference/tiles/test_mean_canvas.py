@@ -106,6 +106,15 @@ def test_with_the_whole_share_the_network_does_not_run():
     assert network.calls == 0
 
 
+def test_a_plan_says_what_the_companion_needs_too(caplog):
+    _, others, image = make(3)
+    companion = Companion(lambda images: nullcontext(others.numpy()), plan=lambda images: "2 MB")
+    inferer = OverlapTileInferer(4, halo=0, classes=APART, companion=companion, stride=1)
+    with caplog.at_level("INFO"):
+        inferer.plan(image, Pass())
+    assert "companion: 2 MB" in caplog.text
+
+
 def test_several_images_at_once_are_refused():
     _, others, image = make(3)
     companion = Companion(lambda images: nullcontext(others.numpy()))
