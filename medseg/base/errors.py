@@ -133,6 +133,15 @@ medseg; use that version, or build, copy or train the bundle again with this one
     )
 
 
+def explain_missing_class(error: BaseException) -> str | None:
+    """What to say if a config names a class or function that no package has; else None."""
+    error = _find_first_cause(error)
+    if not isinstance(error, ImportError) or "function path: '" not in str(error):
+        return None
+    path = str(error).split("'")[1]
+    return f"{path} is not there: correct that _target_ in the config, or install its package"
+
+
 def explain_lost_process(error: BaseException) -> str | None:
     """What to say if the error is only that another process of a distributed run ended; else None.
 
@@ -223,6 +232,7 @@ def format_error(error: BaseException) -> str | None:
         message
         or explain_config_fault(error)
         or explain_other_version(error)
+        or explain_missing_class(error)
         or explain_folder_fault(error)
     )
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from medseg.base.files import whole
 from medseg.base.scratch import make_scratch_folder
+from medseg.bundles.layers.check_task import find_task_faults
 from medseg.bundles.layers.merge import CONFIG_NAMES, OVERLAY, merge_layers, read_section
 from medseg.bundles.layers.references import (
     CHOICES,
@@ -77,13 +78,7 @@ def build(name: str, bundles_dir: str | Path = "bundles") -> list[Path]:
     Returns:
         The files that changed.
     """
-    changed = []
-    for path, text in render(name, bundles_dir).items():
-        if not path.exists() or path.read_text() != text:
-            with whole(path) as partial:
-                partial.write_text(text)
-            changed.append(path)
-    return changed + write_flat_names(Path(bundles_dir) / name)
+    return write_stale(render(name, bundles_dir)) + write_flat_names(Path(bundles_dir) / name)
 
 
 def write_flat_names(root: Path) -> list[Path]:
@@ -125,11 +120,21 @@ def are_equal(place: Path, target: Path) -> bool:
 
 def find_stale(name: str, bundles_dir: str | Path = "bundles") -> list[Path]:
     """The built files of a bundle that differ from what its layers give."""
-    return [
-        path
-        for path, text in render(name, bundles_dir).items()
-        if not path.exists() or path.read_text() != text
-    ]
+    return list_stale(render(name, bundles_dir))
+
+
+def list_stale(rendered: Mapping[Path, str]) -> list[Path]:
+    """The files that are not there, or hold another text than they should."""
+    return [p for p, text in rendered.items() if not p.exists() or p.read_text() != text]
+
+
+def write_stale(rendered: Mapping[Path, str]) -> list[Path]:
+    """Write those files of `list_stale`, and return them."""
+    stale = list_stale(rendered)
+    for path in stale:
+        with whole(path) as partial:
+            partial.write_text(rendered[path])
+    return stale
 
 
 def render(name: str, bundles_dir: str | Path = "bundles") -> dict[Path, str]:
@@ -157,16 +162,17 @@ def render_task(task_file: Path, *, layers: Path, configs: Path) -> dict[Path, s
         configs: folder of the built files.
 
     Raises:
-        ValueError: the task names no layers, or one that is not there.
+        ValueError: the task is no JSON, names no layers or one that is not there, or has the
+            faults of `find_task_faults`.
     """
-    try:
-        task = json.loads(task_file.read_text())
-    except ValueError as error:
-        raise ValueError(f"{task_file} is no JSON ({error}): correct it") from error
+    task = _read_task(task_file)
     files = {configs / "logging.conf": (layers / "logging.conf").read_text()}
+    below: dict[str, dict[str, Any]] = {}
+    used: dict[str, dict[str, Any]] = {}
     built: dict[Path, dict[str, Any]] = {}
     for workflow, stack in _list_layers_per_workflow(task, task_file, layers).items():
         sources = [layers / f"{layer}.json" for layer in stack]
+        below[workflow] = merge_layers(sources, workflow)
         config = merge_layers([*sources, task_file], workflow)
         config = _order_keys(keep_used(config, (*ALWAYS, *WORKFLOWS[workflow])), task)
         if CHOICES in find_references(config):
@@ -175,7 +181,10 @@ def render_task(task_file: Path, *, layers: Path, configs: Path) -> dict[Path, s
         is_of_layers = task_file.parent == layers / "tasks"
         named.append(f"layers/tasks/{task_file.name}" if is_of_layers else task_file.name)
         note = _GENERATED.format(layers=", ".join(named))
+        used[workflow] = config
         built[configs / f"{workflow}.json"] = {"_generated_": note, **config}
+    if faults := list(find_task_faults(task, below, used)):
+        raise ValueError(f"{task_file}: {'; '.join(faults)}")
     overlay = dict(read_section(layers / "train.json", OVERLAY))
     imports = _list_imports([*built.values(), overlay])
     for path, config in built.items():
@@ -183,6 +192,16 @@ def render_task(task_file: Path, *, layers: Path, configs: Path) -> dict[Path, s
     note = f"{_GENERATED.format(layers='layers/train.json')}; give it after train.json"
     files[configs / f"{OVERLAY}.json"] = format_config({"_generated_": note, **overlay})
     return files
+
+
+def _read_task(file: Path) -> dict[str, Any]:
+    try:
+        task = json.loads(file.read_text())
+    except ValueError as error:
+        raise ValueError(f"{file} is no JSON ({error}): correct it") from error
+    if not isinstance(task, dict):
+        raise ValueError(f"{file} holds no keys: correct it")
+    return task
 
 
 def _list_imports(configs: Iterable[Mapping[str, Any]]) -> list[str]:

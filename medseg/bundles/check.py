@@ -39,6 +39,7 @@ from medseg.bundles.check_network import (
 )
 from medseg.bundles.layers.merge import OVERLAY, merge_configs
 from medseg.bundles.layers.references import find_unused
+from medseg.bundles.own.write_bundle import TASK_FILE, render_own
 from medseg.transforms import count_logit_channels
 
 SCHEMA = Path(__file__).parent / "schema" / "meta_schema_20240725.json"
@@ -103,7 +104,7 @@ def find_missing_files(bundle: Bundle) -> Iterator[str]:
 
 def _find_wrong_links(bundle: Bundle) -> Iterator[str]:
     """Files at the root that are neither links to nor copies of the files in `configs`."""
-    built = bundle.task.is_file()
+    built = bundle.task.is_file() or (bundle.root / TASK_FILE).is_file()
     remedy = f"run `medseg bundles build {bundle.name}`" if built else "make it one"
     for flat in build.FLAT_NAMES:
         link, target = bundle.root / flat, Path("configs") / flat
@@ -129,17 +130,18 @@ def _find_large_files(bundle: Bundle) -> Iterator[str]:
 
 
 def _find_stale_configs(bundle: Bundle) -> Iterator[str]:
-    if not bundle.task.is_file():
+    """Faults of the task file, or configs that differ from what it builds; a run has no task."""
+    is_own = (bundle.root / TASK_FILE).is_file()
+    if not (is_own or bundle.task.is_file()):
         return
-    for path in build.find_stale(bundle.name, bundle.bundles_dir):
+    try:
+        built = render_own(bundle.root) if is_own else build.render(bundle.name, bundle.bundles_dir)
+    except ValueError as error:
+        yield str(error)
+        return
+    for path in build.list_stale(built):
         file = path.relative_to(bundle.root)
         yield f"{file} differs from what its layers build: run `medseg bundles build {bundle.name}`"
-
-
-def _find_lost_choices(bundle: Bundle) -> Iterator[str]:
-    task = json.loads(bundle.task.read_text()) if bundle.task.is_file() else {}
-    for key in set(task) - {"_layers_"} - set().union(*map(bundle.read_json, CONFIGS)):
-        yield f"layers/tasks/{bundle.name}.json: {key} is used by no config: check its spelling"
 
 
 def _find_unused_keys(bundle: Bundle) -> Iterator[str]:
@@ -211,7 +213,6 @@ CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
     (find_missing_files, ()),
     (_find_wrong_links, ()),
     (_find_stale_configs, ()),
-    (_find_lost_choices, CONFIGS),
     (_find_unused_keys, CONFIGS),
     (_find_schema_faults, (METADATA,)),
     (_find_metadata_faults, (METADATA,)),

@@ -69,7 +69,9 @@ def _make_lists(value: Any) -> Any:
     return [_make_lists(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-def convert_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
+def convert_value(
+    key: str, value: Any, config: Mapping[str, Any], *, called: str | None = None
+) -> Any:
     """The value, if it is of the same kind as the one that it replaces; 1e3 becomes 1000.
 
     A key whose value refers to another key, such as `optimizer#lr`, has the rule of that one. The
@@ -80,16 +82,18 @@ def convert_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
         key: levels joined by `#`.
         value: as `parse_value` gives it.
         config: of which the key is one.
+        called: what an error calls the key; None for `override --KEY`.
 
     Raises:
         ValueError: a number is needed and a list, a name, nothing, or what is not finite was given;
-            or likewise for True and False, lists and dictionaries; or the rule of the key that it
-            refers to is broken.
+            or likewise for True and False, lists, dictionaries and components; or the rule of the
+            key that it refers to is broken.
 
     Example:
         >>> convert_value("train#x", 1.0, {"train": {"x": 0}})
         1
     """
+    called = called or f"override --{key}"
     origin, default = _find_default(key, config)
     if isinstance(value, str) and value.startswith(EXPRESSION_MARKS):
         return value
@@ -98,13 +102,20 @@ def convert_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
     if origin != key and has_rule(origin, config):
         if not RULES[origin].holds(value):
             raise ValueError(
-                f"override --{key} is {value!r}, which sets {origin}: it must be "
+                f"{called} is {value!r}, which sets {origin}: it must be "
                 f"{RULES[origin].describe(value)}"
+            )
+        return value
+    if is_component(default):
+        if not is_component(value):
+            raise ValueError(
+                f"{called} must be a component, got {value!r}: write a dictionary with its class "
+                f"as _target_, such as {json.dumps({'_target_': default['_target_']})}"
             )
         return value
     if not (default is None or isinstance(default, str) or _has_kind_of(value, default)):
         raise ValueError(
-            f"override --{key} must be {_KINDS[type(default)]}, got {value!r}: write it as in the "
+            f"{called} must be {_KINDS[type(default)]}, got {value!r}: write it as in the "
             f"config, {json.dumps(default)}"
         )
     return value
@@ -132,6 +143,11 @@ _KINDS: dict[type, str] = {
 }
 
 
+def is_component(value: Any) -> bool:
+    """Whether a value of a config is a component: the class that makes it, with its arguments."""
+    return isinstance(value, Mapping) and "_target_" in value
+
+
 def _has_kind_of(value: Any, default: Any) -> bool:
     """Whether a value is of the kind of the default."""
     if isinstance(default, bool) or isinstance(value, bool):
@@ -143,7 +159,7 @@ def _has_kind_of(value: Any, default: Any) -> bool:
 
 
 def _find_default(key: str, config: Mapping[str, Any]) -> tuple[str, Any]:
-    """The key that a key refers to, or itself, and its plain value; None where there is none."""
+    """The key that a key refers to, or itself, and its value; None where it is worked out."""
     for _ in range(len(config) + 1):
         value: Any = config
         for part in key.split("#"):
@@ -154,9 +170,8 @@ def _find_default(key: str, config: Mapping[str, Any]) -> tuple[str, Any]:
         if not isinstance(value, str) or not value.startswith("@"):
             break
         key = value[1:].replace("::", "#")
-    is_made = isinstance(value, Mapping) and "_target_" in value
     is_computed = isinstance(value, str) and value.startswith(EXPRESSION_MARKS)
-    is_unknown = is_made or is_computed or type(value) not in (*_KINDS, str)
+    is_unknown = is_computed or type(value) not in (*_KINDS, str)
     return key, None if is_unknown else value
 
 

@@ -17,6 +17,7 @@ from medseg.base.path_keys import escape_for_monai_if_needed, is_path_key, is_te
 from medseg.bundles.bundle import explain_damage, find_configs
 from medseg.bundles.keys.misplaced_word import explain_misplaced_word
 from medseg.bundles.layers.merge import CONFIG_NAMES, merge_configs
+from medseg.bundles.layers.references import CHOICES, find_missing
 from medseg.bundles.override_values import convert_value, has_rule, parse_value
 from medseg.bundles.tracking import choose_tracking_keys
 
@@ -83,8 +84,8 @@ def check_overrides(
         The overrides; see `medseg.bundles.override_values.convert_value`.
 
     Raises:
-        ValueError: a key that does not exist, a value of another kind, or what
-            `medseg.base.choices` refuses.
+        ValueError: a key that does not exist, a value of another kind, what `medseg.base.choices`
+            refuses, or a reference to a key that does not exist.
     """
     checked = dict(overrides)
     for key, value in overrides.items():
@@ -92,8 +93,19 @@ def check_overrides(
         if not (is_text_key(key) or has_rule(key, config)):
             checked[key] = convert_value(key, value, config)
     applied = _apply(config, checked)
+    if CHOICES in config:
+        _check_references(applied, config_file)
     check_choices({key: value for key, value in applied.items() if has_rule(key, config)})
     return checked
+
+
+def _check_references(config: Mapping[str, Any], config_file: Path) -> None:
+    """Refuse a config of ours that refers to keys that are gone, or an override that does."""
+    if missing := find_missing(config):
+        raise ValueError(
+            f"{config_file} has no {missing[0]}, to which other keys or an override refer: put it "
+            "back, with `medseg bundles build` where the bundle is built, or correct the override"
+        )
 
 
 def _apply(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

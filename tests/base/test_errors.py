@@ -302,3 +302,11 @@ def test_a_config_of_another_version_is_one_line(config):
 
 def test_our_own_faults_are_not_taken_for_another_version():
     assert errors.format_error(AttributeError("'NoneType' object has no attribute 'x'")) is None
+
+
+def test_a_class_that_no_package_has_is_named():
+    absent = ModuleNotFoundError("Cannot locate class or function path: 'monai.losses.Nonsense'.")
+    said = errors.format_error(absent)
+    assert said is not None
+    assert said.startswith("monai.losses.Nonsense is not there: correct that _target_")
+    assert errors.explain_missing_class(ModuleNotFoundError("No module named 'x'")) is None

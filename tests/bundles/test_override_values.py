@@ -55,6 +55,7 @@ def test_a_value_of_the_right_kind_is_taken(key, value, kept):
         *(("resume", value, "True or False") for value in ("yes", 1, [True], None)),
         *(("channels", value, "a list") for value in ("big", 3, True, {"a": 1}, None)),
         *(("classes", value, "a dictionary") for value in ("liver", ["liver"], 1, None)),
+        *(("optimizer", value, "a component") for value in ("adam", {"lr": 1}, [1], 3, None)),
     ],
 )
 def test_a_value_of_another_kind_is_refused_in_one_line(key, value, kind):

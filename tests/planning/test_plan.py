@@ -38,6 +38,15 @@ FOUND = Fingerprint(
     one_sided_axes=(1,),
 )
 
+PICTURES = replace(
+    FOUND,
+    dimensions=2,
+    shape=(600, 400),
+    smallest_shape=(100, 100),
+    spacing_mm=(1.0, 1.0),
+    one_sided_axes=(),
+)
+
 
 def plan(found=FOUND, **options):
     return {choice.key: choice.value for choice in make_plan(found, **options)}
@@ -130,17 +139,7 @@ def test_flips_are_for_labels_that_lie_as_before_when_they_are_mirrored():
 
 @pytest.mark.parametrize("colours", [1, 3])
 def test_pictures_are_planned_in_2d(colours):
-    made = plan(
-        replace(
-            FOUND,
-            dimensions=2,
-            colours=colours,
-            shape=(600, 400),
-            smallest_shape=(100, 100),
-            spacing_mm=(1.0, 1.0),
-            one_sided_axes=(),
-        )
-    )
+    made = plan(replace(PICTURES, colours=colours))
     assert made["image_size"] == [128, 128]
     assert made["batch_size"] == 8
     assert made["norm"] == "batch"

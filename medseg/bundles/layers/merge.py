@@ -34,7 +34,8 @@ def merge_layers(files: Iterable[Path], workflow: str) -> dict[str, Any]:
     after the others of their file.
 
     Raises:
-        ValueError: `_only_` names no workflow, or a key changes what no earlier layer holds.
+        ValueError: `_only_` names no workflow, or a key changes what no earlier layer holds, or
+            what cannot be changed so.
     """
     from monai.bundle import ConfigParser
 
@@ -47,7 +48,10 @@ def merge_layers(files: Iterable[Path], workflow: str) -> dict[str, Any]:
                     f"{file}: {key} changes what no earlier layer holds: correct the key, or name "
                     "the layer that holds it before this one"
                 )
-            _merge_key(config, key, value)
+            try:
+                _merge_key(config, key, value)
+            except (KeyError, TypeError, ValueError) as error:  # a part of another kind, or gone
+                raise ValueError(f"{file}: {key} cannot be merged ({error}): correct it") from error
     return config.get()
 
 
@@ -74,6 +78,8 @@ def read_section(file: Path, workflow: str | None = None) -> Iterator[tuple[str,
     """
     content = json.loads(file.read_text())
     sections = content.pop("_only_", {})
+    if not (isinstance(sections, dict) and all(isinstance(s, dict) for s in sections.values())):
+        raise ValueError(f"{file}: _only_ must hold workflows and the keys for each: correct it")
     content.pop("_layers_", None)
     if workflow is None:
         yield from content.items()

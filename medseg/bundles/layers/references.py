@@ -5,18 +5,30 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from medseg.base.choices import EXPRESSION_MARKS
+
 CHOICES = "choices"
 """Key that `build` adds to a config that refers to it: all its choices, so that none is missed."""
 _REFERENCE = re.compile(r"[@%]([A-Za-z_]\w*)")
 
 
 def find_references(value: Any) -> set[str]:
-    """Top-level ids that a config value refers to by `@id` or `%id`."""
+    """Top-level ids that a config value refers to by `@id` or `%id`; plain text refers to none."""
     if isinstance(value, str):
-        return set(_REFERENCE.findall(value))
+        return set(_REFERENCE.findall(value)) if value.startswith(EXPRESSION_MARKS) else set()
     if isinstance(value, Mapping):
         value = value.values()
     return set().union(*map(find_references, value)) if isinstance(value, Iterable) else set()
+
+
+def find_missing(config: Mapping[str, Any]) -> list[str]:
+    """Top-level ids that a config refers to and does not have, sorted.
+
+    Example:
+        >>> find_missing({"rate": "@learning_rate", "steps": "$@epochs * 2", "epochs": 3})
+        ['learning_rate']
+    """
+    return sorted(find_references(config) - set(config))
 
 
 def list_choices(config: Mapping[str, Any]) -> list[str]:

@@ -80,7 +80,7 @@ def write_bundle(folder: Path, task: Mapping[str, Any]) -> Path:
         (made / "configs").mkdir(parents=True)
         (made / "docs").mkdir()
         (made / TASK_FILE).write_text(build.format_config(task))
-        _write_configs(made)
+        build.write_stale(render_own(made))
         (made / METADATA).write_text(build.format_config(_describe(made, task)))
         (made / "LICENSE").write_text(_LICENCE)
         (made / "docs" / "data_license.txt").write_text(_DATA_LICENCE)
@@ -104,21 +104,20 @@ def build_own(folder: Path) -> list[Path]:
         The files that changed.
 
     Raises:
-        ValueError: the task file is damaged, or names a layer that is not there.
+        ValueError: see `medseg.bundles.build.render_task`.
     """
-    return [*_write_configs(folder), *build.write_flat_names(folder)]
+    return [*build.write_stale(render_own(folder)), *build.write_flat_names(folder)]
 
 
-def _write_configs(folder: Path) -> list[Path]:
-    changed = []
+def render_own(folder: Path) -> dict[Path, str]:
+    """Every built file of a bundle with the text that its own task file gives.
+
+    Raises:
+        FileNotFoundError: medseg was installed without layers.
+        ValueError: see `medseg.bundles.build.render_task`.
+    """
     configs = folder / "configs"
-    rendered = build.render_task(folder / TASK_FILE, layers=_find_layers(), configs=configs)
-    for path, text in rendered.items():
-        if not path.exists() or path.read_text() != text:
-            with whole(path) as partial:
-                partial.write_text(text)
-            changed.append(path)
-    return changed
+    return build.render_task(folder / TASK_FILE, layers=_find_layers(), configs=configs)
 
 
 def _find_layers() -> Path:
@@ -134,12 +133,23 @@ def _name_channels(config: Mapping[str, Any]) -> dict[str, str]:
     return {str(place): name for place, name in enumerate(names)}
 
 
+def _name_labels(task: Mapping[str, Any]) -> str:
+    """Each value that a label map may have, with the innermost class that has it."""
+    named = []
+    for value in task["label_values"]:
+        having = [name for name, each in task["classes"].items() if value in each]
+        none = "in no class" if value else "background"
+        name = min(having, key=lambda one: len(task["classes"][one]), default=none)
+        named.append(f"{value} {name}")
+    return ", ".join(named)
+
+
 def _describe(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
     """The metadata of a bundle that has no weights yet."""
     config = json.loads((folder / "configs" / "inference.json").read_text())
     name, classes = str(task["name"]), list(task["classes"])
     is_volume = "volume" in task["_layers_"]
-    labels = ", ".join(f"{value} {label}" for value, label in name_values(classes).items())
+    predicted = ", ".join(f"{value} {label}" for value, label in name_values(classes).items())
     tensor = {"type": "image", "dtype": "float32", "spatial_shape": config["image_size"]}
     image = {
         **{**tensor, "format": "magnitude", "modality": config["modality"]},
@@ -171,8 +181,8 @@ def _describe(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
         "data_source": "unknown",
         "data_type": "nifti, to segment also DICOM series" if is_volume else "png",
         "image_classes": ", ".join(_name_channels(config).values()) + f" ({config['modality']})",
-        "label_classes": labels,
-        "pred_classes": labels,
+        "label_classes": _name_labels(task),
+        "pred_classes": predicted,
         "intended_use": "Research only. Not a medical device, and not for diagnosis.",
         "references": [],
         "network_data_format": {"inputs": {"image": image}, "outputs": {"pred": outputs}},

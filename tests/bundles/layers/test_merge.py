@@ -50,6 +50,19 @@ def test_a_section_for_no_workflow_is_refused(tmp_path):
         merge(tmp_path, {"_only_": {"training": {"a": 1}}})
 
 
+@pytest.mark.parametrize("sections", [3, {"train": 3}, ["train"]])
+def test_sections_that_hold_no_keys_are_refused(tmp_path, sections):
+    with pytest.raises(ValueError, match=r"0\.json: _only_ must hold workflows and the keys"):
+        merge(tmp_path, {"_only_": sections})
+
+
+@pytest.mark.parametrize("change", [{"+a#c": 3}, {"-a": ["x"]}])
+def test_a_change_that_does_not_fit_what_is_there_names_its_layer(tmp_path, change):
+    [key] = change
+    with pytest.raises(ValueError, match=rf"1\.json: {re.escape(key)} cannot be merged"):
+        merge(tmp_path, {"a": {"b": 1, "c": [2]}}, change)
+
+
 def test_configs_are_merged_as_monai_does(tmp_path):
     first, second = tmp_path / "train.json", tmp_path / "mine.json"
     first.write_text(json.dumps({"a": {"b": 1}, "c": [1], "d": 1}))

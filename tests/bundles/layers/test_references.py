@@ -1,11 +1,24 @@
 """Tests of medseg.bundles.layers.references."""
 
-from medseg.bundles.layers.references import find_references, find_unused, list_choices
+from medseg.bundles.layers.references import (
+    find_missing,
+    find_references,
+    find_unused,
+    list_choices,
+)
 
 
 def test_references_are_found_at_any_depth():
     value = {"a": ["@one", {"b": "$f(@two#x) + %three"}], "c": 4, "d": "one@2"}
     assert find_references(value) == {"one", "two", "three"}
+
+
+def test_plain_text_refers_to_nothing():
+    assert find_references(["me@home", "50 %off"]) == set()
+
+
+def test_keys_that_others_refer_to_and_that_are_not_there_are_missing():
+    assert find_missing({"a": "@b#c", "b": {"c": ["$@d + @e"]}, "e": 1}) == ["d"]
 
 
 def test_unused_keys_are_those_no_root_reaches():

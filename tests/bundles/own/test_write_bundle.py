@@ -1,13 +1,14 @@
 """Tests of medseg.bundles.own.write_bundle."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
 import torch
 from monai.bundle import ConfigParser
 from monai.data import list_data_collate
-from planning.test_plan import CT, FOUND, MR
+from planning.test_plan import CT, FOUND, MR, PICTURES
 from planning.test_plan_folder import data as data  # a fixture
 from planning.test_reader_targets import add_readers
 
@@ -65,6 +66,48 @@ def test_a_damaged_task_file_is_named(tmp_path, task):
     (folder / TASK_FILE).write_text("{")
     with pytest.raises(ValueError, match=r"task\.json is no JSON"):
         build_own(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"learning_rates": 0.1}, "did you mean learning_rate?"),
+        ({"loss": "nonsense"}, "loss must be a component, got 'nonsense'"),
+        ({"max_epochs": 0}, "max_epochs is 0: it must be a whole number of at least 1"),
+    ],
+)
+def test_a_task_that_could_not_be_trained_is_neither_built_nor_passed_by_the_check(
+    tmp_path, task, change, said
+):
+    folder = write_bundle(tmp_path / "kidney", task)
+    before = (folder / "train.json").read_text()
+    (folder / TASK_FILE).write_text(json.dumps({**task, **change}))
+    with pytest.raises(ValueError, match=re.escape(said)):
+        build_own(folder)
+    assert (folder / "train.json").read_text() == before
+    [fault] = find_faults(str(folder))
+    assert said in fault
+
+
+def test_the_check_finds_a_task_that_was_changed_and_not_built(tmp_path, task):
+    folder = write_bundle(tmp_path / "kidney", task)
+    (folder / TASK_FILE).write_text(json.dumps({**task, "max_epochs": 7}))
+    [fault] = find_faults(str(folder))
+    assert fault.startswith("configs/train.json differs from what its layers build: run `medseg")
+
+
+def test_label_values_that_are_not_counted_from_1_are_named_as_they_are(tmp_path):
+    task = make_task(
+        "nuclei",
+        make_plan(PICTURES),
+        classes={"nucleus": [255]},
+        values=[0, 128, 255],
+        dataset_dir="data/nuclei",
+    )
+    folder = write_bundle(tmp_path / "nuclei", task)
+    assert find_faults(str(folder)) == []
+    metadata = json.loads((folder / "metadata.json").read_text())
+    assert metadata["label_classes"] == "0 background, 128 in no class, 255 nucleus"
 
 
 @pytest.mark.parametrize("name", ["", "1a", "a-b", "a/b", "..", "a b"])
