@@ -231,7 +231,8 @@ def plan_folder(
         channels,
     )
     items = [_list_item(pair, patients) for pair in labelled]
-    declared = read_declared_values(data) if classes is None else ()
+    named = cases.classes if classes is None else classes
+    declared = read_declared_values(data) if named is None else ()
     facts = _measure(
         labelled,
         [*cases.faults, *lacking],
@@ -242,7 +243,6 @@ def plan_folder(
     if dims is not None and found.dimensions == 2:
         raise ValueError("the images are pictures, which are planned in 2D: leave --dims out")
     found = replace(found, values=tuple(sorted({*found.values, *targets.values})))
-    named = cases.classes if classes is None else classes
     chosen = choose_classes(data, name, found.values) if named is None else dict(named)
     plan = [*make_plan(found, preset=preset), *_choose_channels(found, channels)]
     choices = targets.adapt(plan)

@@ -89,6 +89,9 @@ def make_targets(
         data: folder of the dataset; `name` of the bundle: see `choose_classes`.
         out: folder of the datalist.
         classes: class name -> label values; None for those that the data name.
+
+    Raises:
+        ValueError: no case has labels of two readers, or no two readers share a voxel.
     """
     if method is None:
         return ReaderTargets(cases)
@@ -98,6 +101,10 @@ def make_targets(
     if faults or cases.faults or not labelled:
         others = [pair for pair in labelled if pair.case not in faults]
         return ReaderTargets(replace(cases, pairs=others, faults=[*cases.faults, *faults.values()]))
+    if all(len(pair.readers) < 2 for pair in labelled):
+        raise ValueError(
+            "no case has labels of two readers: leave --readers out, or correct the names of files"
+        )
     named = choose_classes(data, name, values) if classes is None else classes
     ignored = [value for value in find_ignored(data) if value in values]
     made = join_readers(labelled, out, classes=named, method=method, ignored=ignored)
@@ -117,10 +124,7 @@ def _find_taken_names(pairs: Sequence[Pair]) -> dict[str, str]:
 
 
 def _warn_of_few(pairs: Sequence[Pair]) -> None:
-    """Say which readers have a single case, whose names may be no readers', or that none differ."""
-    if all(len(pair.readers) < 2 for pair in pairs):
-        logger.warning("no case has labels of two readers: leave --readers out, or correct names")
-        return
+    """Say which readers have a single case, whose names may be no readers'."""
     drawn = Counter(reader for pair in pairs for reader in pair.readers)
     few = [reader for reader, count in drawn.items() if count == 1]
     if few and max(drawn.values()) > 1:

@@ -88,7 +88,7 @@ def test_several_labels_of_a_case_without_the_option_are_a_fault_that_names_it(d
     add_readers(data)
     with pytest.raises(ValueError, match="1 fault in the data"):
         plan_folder("kidney", data)
-    assert "5 cases have several labels, such as p0_0 (labels/p0_0_a.nii.gz" in caplog.text
+    assert "5 cases have several labels, such as p0_0 (p0_0_a.nii.gz" in caplog.text
     assert "pass --readers consensus, staple or mean" in caplog.text
 
 
@@ -140,10 +140,10 @@ def test_a_reader_who_is_called_as_the_network_is_a_fault(data, caplog):
     assert "case p0_0: a reader is called 'model' by the names of files" in caplog.text
 
 
-def test_the_option_without_several_readers_is_warned_of(data, caplog):
-    planned = plan_folder("kidney", data, readers="consensus")
-    assert "no case has labels of two readers: leave --readers out" in caplog.text
-    assert planned.readers.summarise()["agreement"] == []
+def test_the_option_without_several_readers_is_refused(data, tmp_path):
+    with pytest.raises(ValueError, match="no case has labels of two readers: leave --readers out"):
+        plan_folder("kidney", data, readers="consensus")
+    assert not (tmp_path / "data").exists()
 
 
 def test_soft_labels_are_not_planned_in_2d(data):

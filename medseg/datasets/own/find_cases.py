@@ -12,11 +12,12 @@ from pathlib import Path
 
 from medseg.datasets.own.dicom.class_mapping import parse_rules
 from medseg.datasets.own.dicom.convert import convert_series
-from medseg.datasets.own.dicom.labelled_series import find_labelled_series
+from medseg.datasets.own.dicom.labelled_series import LabelledSeries, find_labelled_series
 from medseg.datasets.own.given_folds import read_given_folds
 from medseg.datasets.own.jpeg_masks import convert_masks
 from medseg.datasets.own.listed_cases import read_datalist, read_table
 from medseg.datasets.own.pair_files import Pair, list_image_files, pair_files
+from medseg.datasets.own.structures.join_structures import join_structures
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,12 @@ def find_cases(
 
     Args:
         data: the folder, or a file .csv or .json.
-        out: folder that DICOM series are written to as NIfTI, and masks that are JPEG as PNG.
+        out: folder that DICOM series are written to as NIfTI, masks that are JPEG as PNG, and one
+            label map where a case has a label file for each structure.
         images: a pattern of the paths of images, see `pair_files`.
-        labels: a pattern of the paths of labels; for DICOM rules such as "Kidney*=kidney", which
-            names of segments and structures belong to which class.
-        several_readers: whether a case may have several labels, of a reader each.
+        labels: a pattern of the paths of labels; or rules such as "Kidney*=kidney", which names of
+            segments and structures of DICOM, or of label files, belong to which class.
+        several_readers: whether the labels of a case are of a reader each.
 
     Raises:
         FileNotFoundError: `data` does not exist.
@@ -74,27 +76,35 @@ def find_cases(
         raise ValueError(
             "--labels is either one pattern of files, or one rule or more such as 'Kidney*=kidney'"
         )
-    if rules or not list_image_files(data):
-        if several_readers:
-            raise ValueError(
-                f"--readers takes label files, volumes or pictures, and {data.absolute()} holds "
-                "none or is read by rules for DICOM: write the objects of each reader as NIfTI"
-            )
-        if images:
-            raise ValueError(
-                f"--images is a pattern of files, and {data.absolute()} is read as DICOM series: "
-                "leave it out"
-            )
-        return _find_dicom(data, out, labels)
+    if several_readers and rules:
+        raise ValueError("--labels with = names classes of structures: leave it or --readers out")
+    has_files = bool(list_image_files(data))
+    if rules or not has_files:
+        labelled, faults = find_labelled_series(data)
+        if labelled or faults or not has_files:
+            _check_dicom_options(data, images, several_readers=several_readers)
+            return _convert_dicom(data, out, labels, labelled, faults)
     pairs, faults = pair_files(
         data,
         images=images,
-        labels=labels[0] if labels else None,
-        several_readers=several_readers,
+        labels=labels[0] if labels and not rules else None,
+        several_readers=several_readers or bool(rules),
     )
     fold_of = read_given_folds(data, [pair.case for pair in pairs if pair.label is not None])
     found = FoundCases([replace(p, fold=fold_of.get(p.case)) for p in pairs], faults)
+    if not (several_readers or faults) and any(pair.readers for pair in pairs):
+        found = _join_structures(found, out, rules)
     return _convert_masks(found, out)
+
+
+def _join_structures(found: FoundCases, out: Path, rules: Sequence[str]) -> FoundCases:
+    """The cases with one label map of the label files of each; images without any stay so."""
+    joined = join_structures(
+        [pair for pair in found.pairs if pair.readers], out, rules=parse_rules(rules)
+    )
+    bare = [pair for pair in found.pairs if not pair.readers]
+    pairs = sorted([*joined.pairs, *bare], key=lambda pair: pair.case)
+    return FoundCases(pairs, joined.faults, joined.classes)
 
 
 def _convert_masks(found: FoundCases, out: Path) -> FoundCases:
@@ -102,19 +112,32 @@ def _convert_masks(found: FoundCases, out: Path) -> FoundCases:
     return replace(found, pairs=pairs, faults=[*found.faults, *faults])
 
 
-def _find_dicom(data: Path, out: Path, rules: Sequence[str]) -> FoundCases:
-    labelled, faults = find_labelled_series(data)
+def _check_dicom_options(data: Path, images: str | None, *, several_readers: bool) -> None:
+    """Refuse options that DICOM series do not have."""
+    if several_readers:
+        raise ValueError(
+            f"--readers takes label files, volumes or pictures, and {data.absolute()} holds none: "
+            "write the objects of each reader as NIfTI"
+        )
+    if images:
+        raise ValueError(
+            f"--images is a pattern of files, and {data.absolute()} is read as DICOM series: "
+            "leave it out"
+        )
+
+
+def _convert_dicom(
+    data: Path,
+    out: Path,
+    rules: Sequence[str],
+    labelled: Sequence[LabelledSeries],
+    faults: Sequence[str],
+) -> FoundCases:
     if not labelled:
         more = f" ({faults[0]})" if faults else ""
-        files = "" if rules else "no volumes or pictures, and "
-        remedy = (
-            "--labels with = is for those: pass a pattern of files without ="
-            if rules
-            else "give the folder of images and labels"
-        )
         raise ValueError(
-            f"{data.absolute()} holds {files}no DICOM series with a Segmentation or an RT "
-            f"Structure Set{more}: {remedy}"
+            f"{data.absolute()} holds no volumes or pictures, and no DICOM series with a "
+            f"Segmentation or an RT Structure Set{more}: give the folder of images and labels"
         )
     made = convert_series(labelled, out, root=data, rules=parse_rules(rules))
     classes = {label: [value] for label, value in made.classes.items()}

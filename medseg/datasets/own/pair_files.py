@@ -80,12 +80,13 @@ def pair_files(
         images: a pattern, such as "*/ct.nii.gz", that paths of images below `root` match; None
             where names tell.
         labels: likewise of labels.
-        several_readers: whether a case may have several labels, see
-            `medseg.datasets.own.readers.name_readers`.
+        several_readers: whether a case has several labels, see
+            `medseg.datasets.own.readers.name_readers`. They are also found where no pairs of an
+            image and a label are.
 
     Returns:
-        The cases, sorted by name, and what is wrong, a line for each fault: a label without an
-        image, or two labels of one case.
+        The cases, sorted by name, and what is wrong, a line for each fault, such as a label without
+        an image.
 
     Raises:
         ValueError: there are no files, no labels among them, or nothing but labels.
@@ -122,17 +123,9 @@ def pair_files(
             return pairs, faults
     cases = find_case_keys(found[True], found[False].values())
     drawn, others = _pair(found[False], cases, root, readers=name_readers(all_words, cases))
-    several = [pair for pair in drawn if len(pair.readers) > 1]
-    if several_readers:
+    if several_readers or any(len(pair.readers) > 1 for pair in drawn):
         return drawn, others
-    return pairs, [_describe_several(several, root), *others] if several else faults
-
-
-def _describe_several(pairs: Sequence[Pair], root: Path) -> str:
-    """A line on cases with several labels that were not expected to have them."""
-    some = shorten_list([str(file.relative_to(root)) for file in pairs[0].readers.values()])
-    number = count_noun(len(pairs), "case has", plural="cases have")
-    return f"{number} several labels, such as {pairs[0].case} ({some}): {SEVERAL_READERS}"
+    return pairs, faults
 
 
 def list_image_files(root: Path) -> list[Path]:

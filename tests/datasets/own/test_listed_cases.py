@@ -1,5 +1,6 @@
 """Tests of medseg.datasets.own.listed_cases: tables and datalists name the cases."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -150,13 +151,15 @@ def test_a_line_with_one_file_twice_or_a_name_with_a_slash_is_a_fault(data):
 
 
 def test_a_datalist_with_readers_gives_them_again(data):
-    lines = [f"images/p{n}.nii.gz,labels/p{n}.nii.gz" for n in range(6)]
-    plan_folder(
-        "kidney", write_table(data, "image,label_a", *lines), readers="consensus"
-    ).write_datalist()
+    shutil.copytree(data / "labels", data / "again")
+    folders = {"a": data / "labels", "b": data / "again"}
+    lines = [f"images/p{n}.nii.gz,labels/p{n}.nii.gz,again/p{n}.nii.gz" for n in range(6)]
+    table = write_table(data, "image,label_a,label_b", *lines)
+    plan_folder("kidney", table, readers="consensus").write_datalist()
     found = find_cases(Path("data/kidney/datalist.json"), out=data, several_readers=True)
     assert {pair.case: pair.readers for pair in found.pairs} == {
-        f"p{n}": {"a": data / "labels" / f"p{n}.nii.gz"} for n in range(6)
+        f"p{n}": {reader: folder / f"p{n}.nii.gz" for reader, folder in folders.items()}
+        for n in range(6)
     }
 
 

@@ -100,14 +100,14 @@ def test_an_image_without_a_label_is_a_case_that_has_none(tmp_path):
     assert found(tmp_path)["z"] == (["images/z.nii"], None)
 
 
-def test_a_label_without_an_image_and_two_of_one_image_are_faults(tmp_path):
+def test_a_label_without_an_image_is_a_fault_and_two_of_one_image_have_names(tmp_path):
     make(tmp_path, "images/a.nii labels/a.nii labels/q.nii images/c.nii seg/c.nii mask/c.nii")
-    _, faults = pair_files(tmp_path)
-    assert faults == [
-        "1 case has several labels, such as c (mask/c.nii, seg/c.nii): where they are of several "
-        "readers, pass --readers consensus, staple or mean",
-        "label labels/q.nii has no image",
-    ]
+    pairs, faults = pair_files(tmp_path)
+    assert faults == ["label labels/q.nii has no image"]
+    assert {name: file.parent.name for name, file in pairs[1].readers.items()} == {
+        "mask": "mask",
+        "seg": "seg",
+    }
 
 
 def test_patterns_say_what_names_do_not(tmp_path):

@@ -83,5 +83,14 @@ def test_a_reader_on_another_grid_or_with_other_values_is_a_fault_of_the_case(tm
     good = pair(tmp_path, case="g", a=box(1, 3), b=box(1, 7))
     values, faults = find_values([moved, half, good])
     assert values == [0, 3, 7]
-    assert "case x: the labels of readers a and b lie on different grids" in faults["x"]
+    assert "case x: the labels a and b lie on different grids" in faults["x"]
     assert "no whole numbers" in faults["h"]
+
+
+def test_readers_who_never_share_a_voxel_are_refused_and_nothing_is_left(tmp_path):
+    pairs = [pair(tmp_path, case=name, liver=box(0), spleen=box(3)) for name in "xy"]
+    with pytest.raises(ValueError, match=r"no two readers \(liver, spleen\) share a voxel"):
+        join_readers(pairs, tmp_path / "out", classes={"k": [1]}, method="consensus")
+    assert not (tmp_path / "out").exists()
+    pairs.append(pair(tmp_path, case="z", liver=box(0), spleen=box(1)))
+    join_readers(pairs, tmp_path / "out", classes={"k": [1]}, method="consensus")
