@@ -78,6 +78,7 @@ class BestWeights:
         self.takes_last = takes_last
         self.replaced_dir = Path(replaced_dir or self.path.parent.parent / "replaced")
         self.score, self.epoch, self.misses = -math.inf, 0, 0
+        self.judged = 0
         self.written = ""
         self.scores: dict[str, float] = {}
         self._run_before_save: list[Callable[..., Any]] = []
@@ -93,17 +94,24 @@ class BestWeights:
 
     def attach(self, engine: Engine) -> None:
         """Judge at the end of every validation, whatever makes the trainer run it."""
-        engine.add_event_handler(Events.STARTED, lambda: claim_weights(self.path))
+        engine.add_event_handler(Events.STARTED, self.begin)
         self.evaluator.add_event_handler(Events.COMPLETED, self, engine)
         engine.add_event_handler(Events.EPOCH_STARTED, self.stop_if_out_of_patience)
-        engine.add_event_handler(Events.EPOCH_COMPLETED, self.keep_until_validated)
         engine.add_event_handler(Events.COMPLETED, self.validate_if_never)
         engine.add_event_handler(Events.COMPLETED, self.check_kept)
+
+    def begin(self, trainer: Engine) -> None:
+        """Claim the file, and from now on act after the handlers that are attached by now."""
+        claim_weights(self.path)
+        for action in (self.validate_last, self.keep_until_validated):
+            if not trainer.has_event_handler(action, Events.EPOCH_COMPLETED):
+                trainer.add_event_handler(Events.EPOCH_COMPLETED, action)
 
     def __call__(self, evaluator: Engine, trainer: Engine) -> None:
         """Keep the weights if they are the best so far, else count a miss (no improvement)."""
         name, epoch = evaluator.state.key_metric_name, trainer.state.epoch
         score = float(evaluator.state.metrics[name])
+        self.judged = epoch
         is_best = score > self.score or (self.takes_last and math.isfinite(score))
         if is_best:
             self._save()
@@ -126,8 +134,13 @@ class BestWeights:
         if self.score == -math.inf and self.misses == 0:
             self._save()
 
+    def validate_last(self, trainer: Engine) -> None:
+        """Validate the last epoch where the interval leaves it out: its learning rate is lowest."""
+        if self.judged < trainer.state.epoch == trainer.state.max_epochs:
+            self.evaluator.run(trainer.state.epoch)
+
     def validate_if_never(self, trainer: Engine) -> None:
-        """Validate once at the end of a run that was too short for its first validation."""
+        """Validate once at the end of a run that ended before its first validation."""
         if self.score == -math.inf and self.misses == 0 and trainer.state.iteration:
             self.evaluator.run(trainer.state.epoch)
 
@@ -154,12 +167,13 @@ class BestWeights:
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs to go on as if it had never been interrupted."""
-        names = ("score", "epoch", "misses", "written", "scores")
+        names = ("score", "epoch", "misses", "judged", "written", "scores")
         return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over the state of an interrupted run."""
         self.score, self.epoch, self.misses = state["score"], state["epoch"], state["misses"]
+        self.judged = state.get("judged", self.epoch)
         self.written, self.scores = state["written"], state.get("scores", {})
 
     def _save(self) -> None:

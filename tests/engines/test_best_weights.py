@@ -305,6 +305,23 @@ def test_a_run_that_is_too_short_for_its_first_validation_is_validated_at_its_en
     assert torch.load(path, weights_only=True)["steps"] == 2 * STEPS
 
 
+def test_the_last_epoch_is_validated_whatever_the_interval(path):
+    run = Scored(path, [0.5, 0.9], val_interval=2, max_epochs=3)
+    run.run()
+    assert (run.best.score, run.best.epoch) == (0.9, 3)
+    assert torch.load(path, weights_only=True)["steps"] == 3 * STEPS
+
+
+def test_a_last_epoch_that_was_validated_is_not_validated_again(path):
+    run = Scored(path, [0.5, 0.4], val_interval=2, max_epochs=4)
+    run.run()
+    assert run.best.misses == 1
+    again = Scored(path, [], val_interval=2, max_epochs=4)
+    again.best.load_state_dict(run.best.state_dict())
+    again.trainer.state.epoch, again.trainer.state.iteration = 4, 4 * STEPS
+    again.best.validate_last(again.trainer)  # with no score left, a validation would fail
+
+
 @pytest.mark.parametrize("patience", [0, -1])
 def test_patience_below_one_is_refused(path, patience):
     with pytest.raises(ValueError, match=f"at least 1 validation, got {patience}"):

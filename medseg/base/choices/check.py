@@ -62,13 +62,6 @@ def _describe_contradictions(plain: Mapping[str, Any]) -> Iterator[str]:
             f"fold is {plain['fold']} of {plain['folds']} folds: it must be 0 to "
             f"{plain['folds'] - 1}"
         )
-    if {"val_interval", "max_epochs"} <= plain.keys() and plain.get("hours") is None:
-        epochs, interval = plain["max_epochs"], plain["val_interval"]
-        if interval > epochs:
-            yield (
-                f"val_interval {interval} is beyond max_epochs {epochs}, so that no weights would "
-                f"be kept: pass --val_interval {epochs} or less"
-            )
     if plain.get("sr") is True and plain.get("seg", "binary") is None:
         yield (
             "a DICOM Structured Report refers to a DICOM Segmentation, and seg is null: set seg to "

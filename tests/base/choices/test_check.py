@@ -77,7 +77,6 @@ def test_a_value_out_of_its_range_is_refused(key, value):
     ("choices", "said"),
     [
         ({"fold": 5, "folds": 5}, "fold is 5 of 5 folds: it must be 0 to 4"),
-        ({"val_interval": 9, "max_epochs": 4}, "pass --val_interval 4 or less"),
         ({"image_size": [64], "spatial_dims": 2}, r"\[64\]: it must have a number for each of 2"),
         ({"spacing_mm": [1, 1]}, "for each of 3 axes"),
         ({"warmup_epochs": 5, "max_epochs": 5}, "takes all of max_epochs 5: .*epochs 4 or less"),
