@@ -205,14 +205,12 @@ def _compare(
     summary = {"chosen": choice.chosen, "mean_dice": choice.means, "gains": choice.list_rows()}
     described = json.loads((found.folder / SUMMARY).read_text())
     write_summary(found.folder / SUMMARY, {**described, "comparison": summary})
-    is_kept = _use(bundle, keys, other)
+    is_kept = found.is_published and _use(bundle, keys, other)
     return replace(found, rules=rules, keys=keys, is_kept=is_kept, comparison=choice)
 
 
 def _use(bundle: Path, keys: Mapping[str, Any], other: Against) -> bool:
-    """Let a bundle of one's own use what was chosen, with all files in it; whether it does."""
-    if not (bundle / TASK_FILE).is_file():
-        return False
+    """Let a bundle of one's own, which has its ensemble, use what was chosen; whether it does."""
     if "companion" in keys:
         publish_companion(other, bundle)
         keys = {**keys, "companion": f"$@bundle_root + '/{COMPANION.as_posix()}'"}

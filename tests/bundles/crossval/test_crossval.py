@@ -170,6 +170,7 @@ def other(data, bundle, done, monkeypatch):
 
     monkeypatch.setattr(module, "run_fold", run_fold)
     monkeypatch.setattr(module, "score_both", score_both)
+    monkeypatch.setattr(module, "publish_run", lambda run, bundle: None)
     return changes
 
 
@@ -226,6 +227,17 @@ def test_a_comparison_waits_for_folds_whose_mean_is_not_scored(bundle, other, do
     assert [entry for entry in done if entry[0] == "both"] == [("both", 1)]
     assert not (bundle.parent.parent / "runs/kidney/crossval/comparison.csv").exists()
     assert crossval(bundle, only=[0, 2, 3, 4], against=against).comparison is not None
+
+
+def test_a_bundle_that_was_not_given_its_own_ensemble_gets_no_companion(bundle, other, monkeypatch):
+    def refuse(run, bundle):
+        raise ValueError("it has other settings")
+
+    monkeypatch.setattr(module, "publish_run", refuse)
+    found = crossval(bundle, against=bundle.parent / "kidney_2d")
+    assert not found.is_kept
+    assert found.keys["companion"] == "runs/kidney_2d/crossval/ensemble"
+    assert "companion" not in read_task(bundle)
 
 
 def test_without_a_task_file_the_keys_are_named_with_the_folder_of_the_other(bundle, other):
