@@ -23,6 +23,7 @@ from medseg.inference.cases.report import DONE, FAILED, LEFT_OUT, REPORT, report
 from medseg.inference.cases.run import run_cases
 from medseg.inference.predictor.backends import list_packages
 from medseg.inference.predictor.predictor import PredictorInferer
+from medseg.inference.tiles.mean_canvas import Companion
 from medseg.report.provenance import (
     describe_provenance,
     format_now,
@@ -49,6 +50,8 @@ class RecordSegmentation(logging.Handler):
         device: that computes.
         choices: of the config; their digest tells whether two commands had the same settings.
         reader: of the images; the series of a study that it leaves out are recorded too.
+        companion: whose probabilities are averaged with those of the bundle; its bundle, the digest
+            of its weights and its share are recorded.
 
     Attributes:
         inferer: ran the network; `run_recorded` sets it.
@@ -69,11 +72,14 @@ class RecordSegmentation(logging.Handler):
         device: str | torch.device,
         choices: Mapping[str, Any] | None = None,
         reader: ImageReader | None = None,
+        companion: Companion | None = None,
     ) -> None:
         super().__init__(logging.INFO)
         self.reader = reader
         self.folder = Path(output_dir)
-        self.about = {"bundle": made_by, "weights_sha256": hash_file(weights)}
+        self.about: dict[str, Any] = {"bundle": made_by, "weights_sha256": hash_file(weights)}
+        if companion is not None:
+            self.about["companion"] = {**companion.about, "share": companion.share}
         self.about["settings_sha256"] = _hash_settings(choices or {})
         self.device = device
         self.inferer: object = None

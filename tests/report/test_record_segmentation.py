@@ -11,6 +11,7 @@ from monai.inferers import SimpleInferer
 from medseg.inference.cases.report import DONE, FAILED, PLANNED, report_case
 from medseg.inference.predictor.precision import find_fastest_precision
 from medseg.inference.predictor.predictor import PredictorInferer
+from medseg.inference.tiles.mean_canvas import Companion
 from medseg.ingest.reader import VolumeReader
 from medseg.report import RecordSegmentation, provenance
 
@@ -123,6 +124,13 @@ def test_two_commands_of_one_second_have_a_file_each(record, tmp_path):
         with one:
             report_case(DONE, case)
     assert [found["cases"][0]["case"] for found in read(tmp_path)] == ["a", "b"]
+
+
+def test_a_companion_is_recorded_with_its_weights_and_its_share(record, tmp_path):
+    about = {"bundle": "kidney_2d 0.1.0", "weights_sha256": "ab"}
+    companion = Companion(lambda images: None, share=0.5, about=about)
+    assert record(companion=companion).about["companion"] == {**about, "share": 0.5}
+    assert "companion" not in record().about
 
 
 def test_the_digest_of_the_settings_tells_two_settings_apart(record):

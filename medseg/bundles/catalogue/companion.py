@@ -12,7 +12,7 @@ from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
 from medseg.base.scratch import make_scratch_folder
-from medseg.bundles.bundle import check_weights_exist
+from medseg.bundles.bundle import check_weights_exist, name_version
 from medseg.bundles.catalogue.locate import locate
 from medseg.bundles.overrides import read_workflow
 
@@ -56,6 +56,7 @@ def load_companion(
     if source is None:
         return None
     from medseg.inference.tiles.mean_canvas import Companion
+    from medseg.report.provenance import hash_file
 
     folder = locate(source)
     finder = _Finder(folder, device=device)
@@ -66,7 +67,11 @@ def load_companion(
         )
     check_weights_exist(folder, "inference", {})
     finder.load()
-    return Companion(finder.find, share=share, plan=finder.plan)
+    about = {
+        "bundle": name_version(finder.get("name"), folder),
+        "weights_sha256": hash_file(finder.get("weights")),
+    }
+    return Companion(finder.find, share=share, plan=finder.plan, about=about)
 
 
 def find_differences(companion: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:

@@ -1,8 +1,8 @@
 """Mean canvas: averages the probabilities of a network with those that another one has found."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,11 +28,13 @@ class Companion:
         share: of its probabilities in the mean, above 0. With 1 they alone count, and the network
             that is run has nothing to do.
         plan: what it computes and needs for an image, see `OverlapTileInferer.plan`.
+        about: its bundle and the digest of its weights, for records.
     """
 
     find: Find
     share: float = 0.5
     plan: Callable[[Tensor], Any] | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 class MeanCanvas:

@@ -73,6 +73,8 @@ def test_its_probabilities_are_those_of_its_network_and_its_file_is_gone_afterwa
     (tmp_path / "scratch").mkdir()
     choices = plan_folder("kidney", tmp_path / "scans").task
     companion = load_companion("kidney_2d", share=0.5, choices=choices, device="cpu")
+    assert companion.about["bundle"] == "kidney_2d 0.1.0"
+    assert len(companion.about["weights_sha256"]) == 64
     image = torch.randn(1, 1, 12, 14, 10)
     with companion.find(image) as found:
         assert found.shape == (1, 12, 14, 10)
