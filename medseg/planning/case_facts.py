@@ -45,12 +45,14 @@ class ChannelFacts:
         is_ct: whether the values are those of a CT with air around the body.
         name: of the channel; "" for a single one.
         is_constant: whether the whole image has one value.
+        levels: different values in a sample of the whole image; 0 where they are not counted.
     """
 
     foreground: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     is_ct: bool = False
     name: str = ""
     is_constant: bool = False
+    levels: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +163,8 @@ def _measure_channels(
             continue
         image = next(there)
         is_ct, is_constant = is_scan_in_hounsfield(image[None]), bool(image.min() == image.max())
-        found.append(ChannelFacts(_sample(image[mask]), is_ct, name, is_constant))
+        foreground = _sample(image[mask])
+        found.append(ChannelFacts(foreground, is_ct, name, is_constant, _count_levels(image)))
     return tuple(found)
 
 
@@ -186,7 +189,9 @@ def _measure_picture(case: str, image_path: Path, label_path: Path) -> CaseFacts
         counts=_count(label),
         channels=(
             ChannelFacts(
-                _sample(image[:, label > 0]), is_constant=bool(image.min() == image.max())
+                _sample(image[:, label > 0]),
+                is_constant=bool(image.min() == image.max()),
+                levels=_count_levels(image),
             ),
         ),
         places=_find_places(label),
@@ -210,6 +215,10 @@ def _sample(values: NDArray) -> NDArray[np.float32]:
     values = values.ravel()
     step = max(len(values) // MOST_FOREGROUND_VALUES, 1)
     return values[::step].astype(np.float32)
+
+
+def _count_levels(image: NDArray) -> int:
+    return len(np.unique(_sample(image)))
 
 
 def _find_places(label: NDArray[np.uint8]) -> dict[int, NDArray[np.float32]]:

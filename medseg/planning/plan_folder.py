@@ -13,7 +13,12 @@ from typing import Any, Literal
 from medseg.base.text import count_noun, shorten_list
 from medseg.datasets import fold_split, prepared
 from medseg.datasets.own.channels import ChannelRules, align_channels
-from medseg.datasets.own.class_names import choose_classes, find_ignored, read_declared_values
+from medseg.datasets.own.class_names import (
+    are_mixed,
+    choose_classes,
+    find_ignored,
+    read_declared_values,
+)
 from medseg.datasets.own.find_cases import find_cases
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.readers.agreement import FILE as AGREEMENT_FILE
@@ -24,6 +29,7 @@ from medseg.planning.describe_split import describe_split
 from medseg.planning.doubts import Doubt, find_doubts
 from medseg.planning.fingerprint import Fingerprint, make_fingerprint
 from medseg.planning.label_values import check_classes, find_undeclared, warn_of_rare
+from medseg.planning.odd_values import find_odd_values, join_values
 from medseg.planning.plan import (
     CHANNEL_DROPOUT,
     FEWEST_CASES,
@@ -237,13 +243,16 @@ def plan_folder(
         labelled,
         [*cases.faults, *lacking],
         declared=declared,
+        classes=named or {},
         resample=channels.resample,
     )
-    found = make_fingerprint(facts)
+    values = sorted({0, *targets.values}.union(*(one.counts for one in facts)))
+    mixed = are_mixed(one.counts for one in facts)
+    chosen = choose_classes(data, name, values, mixed=mixed) if named is None else dict(named)
+    facts = join_values(facts, chosen)
+    found = replace(make_fingerprint(facts), values=tuple(values))
     if dims is not None and found.dimensions == 2:
         raise ValueError("the images are pictures, which are planned in 2D: leave --dims out")
-    found = replace(found, values=tuple(sorted({*found.values, *targets.values})))
-    chosen = choose_classes(data, name, found.values) if named is None else dict(named)
     plan = [*make_plan(found, preset=preset), *_choose_channels(found, channels)]
     choices = targets.adapt(plan)
     spacing = next((one.value for one in choices if one.key == "spacing_mm"), found.spacing_mm)
@@ -360,6 +369,7 @@ def _measure(
     faults: Sequence[str],
     *,
     declared: Collection[int] = (),
+    classes: Mapping[str, Sequence[int]],
     resample: bool = False,
 ) -> list[CaseFacts]:
     """The facts of all cases; all faults are logged before one of them is raised."""
@@ -369,7 +379,9 @@ def _measure(
             found.append(measure_case(pair, resample_channels=resample))
         except ValueError as fault:
             all_faults.append(str(fault))
-    all_faults += find_undeclared(found, declared)
+    known = {*declared}.union(*classes.values())
+    mixed = {1, 255} if are_mixed(one.counts for one in found) else set()
+    all_faults += find_undeclared(found, declared) or find_odd_values(found, known | mixed)
     if all_faults:
         for line in all_faults:
             logger.warning("%s", line)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from medseg.base.text import count_noun, shorten_list
-from medseg.datasets.own.class_names import choose_classes, find_ignored
+from medseg.datasets.own.class_names import are_mixed, choose_classes, find_ignored
 from medseg.datasets.own.find_cases import FoundCases
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.readers.agreement import Agreement, average
@@ -96,7 +96,8 @@ def make_targets(
     if method is None:
         return ReaderTargets(cases)
     labelled = [pair for pair in cases.pairs if pair.label is not None]
-    values, faults = find_values(labelled)
+    held, faults = find_values(labelled)
+    values = sorted(set().union({0}, *held))
     faults |= _find_taken_names(labelled)
     if faults or cases.faults or not labelled:
         others = [pair for pair in labelled if pair.case not in faults]
@@ -105,11 +106,12 @@ def make_targets(
         raise ValueError(
             "no case has labels of two readers: leave --readers out, or correct the names of files"
         )
-    named = choose_classes(data, name, values) if classes is None else classes
+    if classes is None:
+        classes = choose_classes(data, name, values, mixed=are_mixed(held))
     ignored = [value for value in find_ignored(data) if value in values]
-    made = join_readers(labelled, out, classes=named, method=method, ignored=ignored)
+    made = join_readers(labelled, out, classes=classes, method=method, ignored=ignored)
     _warn_of_few(made.pairs)
-    joined = replace(cases, pairs=made.pairs)
+    joined = replace(cases, pairs=made.pairs, classes=classes)
     return ReaderTargets(joined, method, values, made.agreement)
 
 

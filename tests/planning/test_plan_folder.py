@@ -171,6 +171,32 @@ def test_a_value_that_dataset_json_ignores_counts_nowhere(data):
     assert (task["classes"], task["ignore"], task["label_values"]) == ({"a": [1]}, [7], [0, 1, 7])
 
 
+def test_masks_of_1_and_of_255_are_one_class_and_both_in_one_label_are_two(data, caplog):
+    white = np.zeros((12, 14, 10), np.uint8)
+    white[3:8, 4:9, 2:7] = 255
+    write_case(data, "p0_0", label=white)
+    write_case(data, "p1_2", label=white)
+    planned = plan_folder("kidney", data)
+    assert planned.classes == {"kidney": [1, 255]}
+    assert planned.task["label_values"] == [0, 1, 255]
+    assert "masks of 0 and 1, and others of 0 and 255: both values are class kidney" in caplog.text
+    assert "label 255" not in caplog.text
+    white[0] = 1
+    write_case(data, "p2_4", label=white)
+    assert plan_folder("kidney", data).classes == {"label_1": [1], "label_255": [255]}
+
+
+def test_image_and_label_of_a_case_that_are_exchanged_are_a_fault_that_names_it(data, caplog):
+    image, label = data / "images" / "p0_1.nii.gz", data / "labels" / "p0_1.nii.gz"
+    values = np.random.default_rng(0).integers(0, 200, (12, 14, 10)).astype(np.uint8)
+    nib.save(nib.load(label), image)
+    nib.save(nib.Nifti1Image(values, nib.load(label).affine, nib.load(label).header), label)
+    with pytest.raises(ValueError, match="1 fault in the data"):
+        plan_folder("kidney", data)
+    assert "case p0_1: its label holds 199 values beside 0" in caplog.text
+    assert "its label looks like an image and its image like a label: exchange" in caplog.text
+
+
 def test_cases_of_too_few_patients_are_refused(data):
     with pytest.raises(ValueError, match=r"6 cases are of 1 patient, .* or correct --patients"):
         plan_folder("kidney", data, patients="(p)")

@@ -146,6 +146,16 @@ def test_the_option_without_several_readers_is_refused(data, tmp_path):
     assert not (tmp_path / "data").exists()
 
 
+def test_readers_of_whom_one_writes_255_mark_one_class(data):
+    add_readers(data)
+    for file in (data / "labels").glob("*_b.nii.gz"):
+        image = nib.load(file)
+        nib.save(nib.Nifti1Image(np.asarray(image.dataobj) * 255, None, image.header), file)
+    planned = plan_folder("kidney", data, readers="consensus")
+    assert planned.classes == {"kidney": [1, 255]}
+    assert any(one.dice > 0 for one in planned.readers.agreement)
+
+
 def test_soft_labels_are_not_planned_in_2d(data):
     add_readers(data)
     with pytest.raises(ValueError, match="soft labels are learnt in 3D alone: leave --dims out"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ logger = logging.getLogger(__name__)
 _BACKGROUND, _IGNORE = "background", "ignore"
 
 
-def choose_classes(folder: Path, name: str, values: Sequence[int]) -> dict[str, list[int]]:
+def choose_classes(
+    folder: Path, name: str, values: Sequence[int], *, mixed: bool = False
+) -> dict[str, list[int]]:
     """Class name -> label values: those of dataset.json, else one class for each value.
 
     The form of MSD is {"1": "liver"}, that of nnU-Net {"liver": 1}, or {"whole": [1, 2]} for
@@ -27,6 +29,7 @@ def choose_classes(folder: Path, name: str, values: Sequence[int]) -> dict[str, 
         folder: of the dataset.
         name: of the bundle.
         values: that occur in the labels, background included.
+        mixed: whether these are masks of 0 and 1 and of 0 and 255, see `are_mixed`: one class.
 
     Raises:
         ValueError: dataset.json is damaged, or names no value that occurs.
@@ -41,11 +44,28 @@ def choose_classes(folder: Path, name: str, values: Sequence[int]) -> dict[str, 
         logger.warning("dataset.json names %s, which no label holds: left out", shorten_list(gone))
     if kept:
         return kept
+    if mixed:
+        logger.warning("masks of 0 and 1, and others of 0 and 255: both values are class %s", name)
+        return {name: [1, 255]}
     ignored = find_ignored(folder)
     foreground = [value for value in values if value and value not in ignored]
     if len(foreground) == 1:
         return {name: foreground}
     return {f"label_{value}": [value] for value in foreground}
+
+
+def are_mixed(labels: Iterable[Collection[int]]) -> bool:
+    """Whether some labels are masks of 0 and 1, and all others of 0 and 255.
+
+    Args:
+        labels: the values of each.
+
+    Example:
+        >>> are_mixed([[0, 1], [0, 255], [0]]), are_mixed([[0, 1], [0, 1, 255]])
+        (True, False)
+    """
+    held = {frozenset(value for value in each if value) for each in labels}
+    return held - {frozenset()} == {frozenset([1]), frozenset([255])}
 
 
 def read_declared_values(folder: Path) -> set[int]:

@@ -34,20 +34,21 @@ class JoinedReaders:
     agreement: Sequence[Agreement]
 
 
-def find_values(pairs: Sequence[Pair]) -> tuple[list[int], dict[str, str]]:
-    """Every label value that a reader gave, background included, and case -> what is wrong with it.
+def find_values(pairs: Sequence[Pair]) -> tuple[set[frozenset[int]], dict[str, str]]:
+    """The label values that readers gave, those of a label together; and case -> what is wrong.
 
     Each label is read, and has to lie on the grid of the others of its case.
     """
-    values, faults = {0}, {}
+    values: set[frozenset[int]] = set()
+    faults = {}
     for pair in pairs:
         try:
             labels, _ = _read(pair)
         except ValueError as fault:
             faults[pair.case] = str(fault)
             continue
-        values.update(int(v) for label in labels.values() for v in np.unique(label))
-    return sorted(values), faults
+        values.update(frozenset(np.unique(label).tolist()) for label in labels.values())
+    return values, faults
 
 
 def join_readers(

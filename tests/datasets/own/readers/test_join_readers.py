@@ -49,7 +49,7 @@ def test_pictures_become_pictures(tmp_path):
         Image.fromarray(mask).save(tmp_path / f"{reader}.png")
     readers = {reader: tmp_path / f"{reader}.png" for reader in "ab"}
     one = Pair("x", (), ("",), readers["a"], readers=readers)
-    assert find_values([one]) == ([0, 255], {})
+    assert find_values([one]) == ({frozenset([0, 255])}, {})
     made = join_readers([one], tmp_path / "out", classes={"k": [255]}, method="consensus")
     assert np.array_equal(np.asarray(Image.open(made.pairs[0].label))[1], [255, 255, 255, 0, 0])
 
@@ -82,7 +82,7 @@ def test_a_reader_on_another_grid_or_with_other_values_is_a_fault_of_the_case(tm
     half = pair(tmp_path, case="h", a=box(1).astype(np.float32) / 2)
     good = pair(tmp_path, case="g", a=box(1, 3), b=box(1, 7))
     values, faults = find_values([moved, half, good])
-    assert values == [0, 3, 7]
+    assert values == {frozenset([0, 3]), frozenset([0, 7])}
     assert "case x: the labels a and b lie on different grids" in faults["x"]
     assert "no whole numbers" in faults["h"]
 
