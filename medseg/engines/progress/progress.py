@@ -193,6 +193,11 @@ class Progress:
         best, key = self.best_weights, self.evaluator.state.key_metric_name
         after = format_seconds(time.monotonic() - self._begun)
         said = f"best {key} {best.score:.4f} in epoch {best.epoch} of {engine.state.epoch}"
+        if best.takes_last:
+            said = (
+                f"the last weights are kept; {key} {best.score:.4f} is of cases that were trained "
+                "on, so score the test cases"
+            )
         if best.score == 0:
             said += " (nothing was found: train longer)"
         self._say(f"done after {after}: {said}, in {self.folder}", style="bold")
@@ -252,7 +257,8 @@ class Progress:
         mean = sum(self._epochs_timed) / len(self._epochs_timed)
         number, of = engine.state.epoch, engine.state.max_epochs or engine.state.epoch
         best = self.best_weights
-        has_best = bool(best.epoch) and round(best.score, 4) != 0  # at 0 nothing was found
+        is_found = bool(best.epoch) and round(best.score, 4) != 0  # at 0 nothing was found
+        has_best = is_found and not best.takes_last
         return Epoch(
             number=number,
             of=of,

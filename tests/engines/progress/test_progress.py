@@ -55,6 +55,15 @@ def test_a_run_says_what_it_is_a_line_for_each_epoch_and_how_it_ended(tmp_path, 
     assert f"val_dice {run.best.score:.4f} in epoch {run.best.epoch} of 2" in last
 
 
+def test_of_a_training_on_all_cases_no_epoch_is_said_to_be_the_best(tmp_path, lines):
+    run = watch(TinyRun(tmp_path, max_epochs=2), tmp_path)
+    run.best.takes_last = True
+    run.run()
+    assert not any("best" in line for line in lines())
+    score = f"val_dice {run.best.score:.4f}"
+    assert f"the last weights are kept; {score} is of cases that were trained on" in lines()[-1]
+
+
 def test_the_first_epoch_says_once_how_long_an_epoch_takes(tmp_path, lines, monkeypatch):
     """The steps end at 0, 6 and 9 s of a clock that only they move on; 3 steps of 6 s are 18 s."""
     now = iter([0.0, 6.0, 9.0])
