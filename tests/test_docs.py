@@ -94,11 +94,12 @@ def test_every_override_is_a_key_of_its_bundle_or_an_option(page):
     configs = [read_config(workflow, bundle) for workflow in CONFIG_NAMES]
     configs.append(choose_tracking_keys("mlflow", read_config("train")))
     for code in code_of(page):
-        if code.startswith("python scripts/"):
-            continue  # with options of its own
-        for key in re.findall(r"(?<![\w-])--([A-Za-z_][\w#:-]*)", code):
-            name = key.replace("::", "#")
-            assert name in allowed or any(is_key(name, config) for config in configs), key
+        for line in code.replace("\\\n", " ").splitlines():
+            if line.startswith("python scripts/"):
+                continue  # with options of its own
+            for key in re.findall(r"(?<![\w-])--([A-Za-z_][\w#:-]*)", line):
+                name = key.replace("::", "#")
+                assert name in allowed or any(is_key(name, config) for config in configs), key
 
 
 def test_the_table_of_refusals_has_every_code_with_its_verdict_meaning_and_remedy():
