@@ -69,6 +69,7 @@ class CaseFacts:
         places: label value -> share of the label in each cell of a coarse grid over the image.
         thumbnail: a small picture with the labels, as JPEG.
         labelled_slices: of a volume, how many slices hold a label, cut along each axis.
+        sides_touched: of the image, at how many labels lie: 6 at most, of a picture 4.
     """
 
     case: str
@@ -80,6 +81,7 @@ class CaseFacts:
     places: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
     thumbnail: bytes = b""
     labelled_slices: tuple[int, ...] = ()
+    sides_touched: int = 0
 
 
 def measure_case(pair: Pair, *, resample_channels: bool = False) -> CaseFacts:
@@ -139,6 +141,7 @@ def _measure_volume(
             shows_most_labels=True,
         ),
         labelled_slices=_count_labelled_slices(label),
+        sides_touched=_count_sides(label),
     )
 
 
@@ -198,12 +201,17 @@ def _measure_picture(case: str, image_path: Path, label_path: Path) -> CaseFacts
         thumbnail=draw_picture_thumbnail(
             image if len(image) == 3 else image[0], label, pixels=PICTURE_PIXELS
         ),
+        sides_touched=_count_sides(label),
     )
 
 
 def _count_labelled_slices(label: NDArray[np.uint8]) -> tuple[int, ...]:
     axes = range(label.ndim)
     return tuple(int(label.any(axis=tuple({*axes} - {axis})).sum()) for axis in axes)
+
+
+def _count_sides(label: NDArray[np.uint8]) -> int:
+    return sum(bool(label.take(end, axis).any()) for axis in range(label.ndim) for end in (0, -1))
 
 
 def _count(label: NDArray[np.uint8]) -> dict[int, int]:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import starmap
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
+from medseg.base.text import count_noun
 from medseg.planning.case_facts import THUMBNAIL, CaseFacts, ChannelFacts
+from medseg.planning.channel_doubts import (
+    OUTLIER,
+    SD,
+    find_exchanged_channels,
+    find_masks_as_images,
+    find_same_channels,
+)
+
+logger = logging.getLogger(__name__)
 
 FEWEST = 8
 """Of fewer cases none is told from the others."""
 
-OUTLIER = 5.0
-"""So many robust standard deviations (1.4826 times the median absolute deviation) from the median
-is far, and `LEAST_FACTOR` times as large or small."""
-
 LEAST_FACTOR = 1.5
+"""A size that is far from the others is also so many times as large or small."""
 
 MIRRORED = 1.25
 """A label that fits the others so much better when it is mirrored may be mirrored."""
@@ -30,10 +38,11 @@ LEAST_SHIFT = 2 / THUMBNAIL
 MOST_TURNED = 0.2
 """Where labels of more cases than this part fit the others better mirrored, they have no side."""
 
+MOST_INVERTED = 0.2
+"""Labels of more cases than this part are not inverted: structures may be so large."""
+
 MOST_ODD = 0.05
 """Of more cases than this part, and than two, values are not odd: MR images have many scales."""
-
-_SD = 1.4826
 
 
 @dataclass(frozen=True)
@@ -53,24 +62,36 @@ def find_doubts(facts: Sequence[CaseFacts]) -> list[Doubt]:
     """The cases that differ from the others, with what is odd, in their order.
 
     Looked at are the size of voxels and images, the volume of each label, the values of the image
-    within labels, whether two channels have each other's values, whether labels lie elsewhere in
-    the image, and whether mirrored they would fit the others better. What is left of labels that
-    are shifted a little is found by `medseg crossval`. An image of a single value is odd however
-    few cases there are.
+    within labels, whether labels lie elsewhere in the image, and whether mirrored they would fit
+    the others better. What is left of labels that are shifted a little is found by `medseg
+    crossval`. Of less than `FEWEST` cases these are not compared, and a line says so. However few
+    there are, an image of a single value or of as few as a mask is odd, and so are channels that
+    are exchanged or the same, and labels that may be inverted.
 
     Example:
         >>> find_doubts([])
         []
     """
-    doubts = [*_find_constant(facts)]
+    doubts = [
+        *_find_constant(facts),
+        *starmap(Doubt, find_masks_as_images(facts)),
+        *starmap(Doubt, find_exchanged_channels(facts)),
+        *starmap(Doubt, find_same_channels(facts)),
+        *starmap(Doubt, _find_inverted(facts)),
+    ]
     if len(facts) >= FEWEST:
         doubts += [
             *_find_odd_sizes(facts),
             *_find_odd_labels(facts),
             *_find_odd_values(facts),
-            *_find_exchanged_channels(facts),
             *_find_odd_places(facts),
         ]
+    elif facts:
+        logger.warning(
+            "%s: sizes, values and places of labels are compared from %d on; look at the pictures "
+            "in plan.html",
+            *(count_noun(len(facts), "case"), FEWEST),
+        )
     order = {one.case: number for number, one in enumerate(facts)}
     return sorted(doubts, key=lambda doubt: order[doubt.case])
 
@@ -126,7 +147,7 @@ def _find_odd_channels(those: Sequence[tuple[str, ChannelFacts]]) -> Iterator[Do
     middles = np.array([np.median(channel.foreground) for _, channel in those], float)
     middle = float(np.median(middles))
     away = np.abs(middles - middle)
-    far = away > max(OUTLIER * _SD * float(np.median(away)), 1e-9)
+    far = away > max(OUTLIER * SD * float(np.median(away)), 1e-9)
     if far.sum() > max(MOST_ODD * len(those), 2):
         return
     for number in np.flatnonzero(far).tolist():
@@ -135,33 +156,24 @@ def _find_odd_channels(those: Sequence[tuple[str, ChannelFacts]]) -> Iterator[Do
         yield Doubt(case, f"{channel.name}: {said}" if channel.name else said)
 
 
-def _find_exchanged_channels(facts: Sequence[CaseFacts]) -> Iterator[Doubt]:
-    """Cases two of whose channels have each the values that the other has in the other cases."""
-    middles = np.array([[_find_middle(channel) for channel in one.channels] for one in facts])
-    if np.isnan(middles).all(axis=0).any():
-        return
-    usual = np.nanmedian(middles, axis=0)
-    spread = OUTLIER * _SD * np.nanmedian(np.abs(middles - usual), axis=0)
-    for one, values in zip(facts, middles, strict=True):
-        for a, b in combinations(range(len(values)), 2):
-            pair, far = [a, b], spread[[a, b]]
-            own = np.abs(values[pair] - usual[pair])
-            exchanged = np.abs(values[[b, a]] - usual[pair])
-            if (own > far).all() and (exchanged <= far).all():
-                names = [one.channels[place].name for place in (a, b)]  # type: ignore[union-attr]
-                said = f"{values[a]:.4g} and {values[b]:.4g}, of the others {usual[a]:.4g} and"
-                yield Doubt(
-                    one.case,
-                    f"channels {' and '.join(names)} may be exchanged: median values within labels "
-                    f"{said} {usual[b]:.4g}",
-                )
-
-
-def _find_middle(channel: ChannelFacts | None) -> float:
-    """The median value of a channel within labels; NaN where there is none."""
-    if channel is None or not len(channel.foreground):
-        return float("nan")
-    return float(np.median(channel.foreground))
+def _find_inverted(facts: Sequence[CaseFacts]) -> Iterator[tuple[str, str]]:
+    """Cases whose labels lie where the background of the others does."""
+    shares = [1 - one.counts.get(0, 0) / max(sum(one.counts.values()), 1) for one in facts]
+    most = max(1, round(MOST_INVERTED * len(facts)))
+    large = [number for number, share in enumerate(shares) if share > 0.5]
+    if len(large) <= most and len(large) < len(facts) - 1:
+        middle = float(np.median(shares))
+        for n in large:
+            said = f"its labels are larger than the background ({shares[n]:.0%} of the image"
+            yield facts[n].case, f"{said}, median {middle:.0%}): they may be inverted"
+    sides = [one.sides_touched for one in facts]
+    wide = [n for n, one in enumerate(facts) if sides[n] == 2 * len(one.shape)]
+    if len(wide) <= most and not np.median(sides):
+        for n in {*wide} - {*large}:
+            yield (
+                facts[n].case,
+                "its labels touch all borders of the image, and those of most others none",
+            )
 
 
 def _find_odd_places(facts: Sequence[CaseFacts]) -> Iterator[Doubt]:
@@ -219,7 +231,7 @@ def _find_shifted(facts: Sequence[CaseFacts]) -> Iterator[tuple[str, int, float]
         return
     centres = np.array([_find_centre(one) for one in labelled])
     away = np.abs(centres - np.median(centres, axis=0))
-    limit = np.maximum(OUTLIER * _SD * np.median(away, axis=0), LEAST_SHIFT)
+    limit = np.maximum(OUTLIER * SD * np.median(away, axis=0), LEAST_SHIFT)
     for number in np.flatnonzero((away > limit).any(axis=1)):
         axis = int((away[number] / limit).argmax())
         yield labelled[number].case, axis, float(away[number, axis])
@@ -238,6 +250,6 @@ def _find_far(sizes: Sequence[float]) -> list[int]:
         return []
     logs = np.log(np.maximum(sizes, 1e-12))
     away = np.abs(logs - np.median(logs))
-    spread = _SD * float(np.median(away))
+    spread = SD * float(np.median(away))
     far = (away > OUTLIER * spread) & (away > np.log(LEAST_FACTOR))
     return np.flatnonzero(far).tolist()

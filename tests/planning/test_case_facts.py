@@ -62,6 +62,17 @@ def test_slices_with_a_label_are_counted_along_each_axis(pair):
     assert measure_case(pair(label=label)).labelled_slices == (3, 1, 8)
 
 
+def test_values_of_the_image_and_sides_that_labels_touch_are_counted(pair):
+    facts = measure_case(pair())
+    assert facts.channels[0].levels == 480
+    assert facts.sides_touched == 6
+    label = np.zeros((6, 8, 10), np.uint8)
+    label[0, 2:5, 9] = 1
+    few = np.arange(480).reshape(6, 8, 10).astype(np.int16) % 3
+    facts = measure_case(pair(image=few, label=label))
+    assert (facts.channels[0].levels, facts.sides_touched) == (3, 2)
+
+
 def test_places_are_on_a_coarse_grid_with_the_right_of_the_patient_last(pair):
     facts = measure_case(pair())
     assert facts.places[1].shape == (THUMBNAIL,) * 3

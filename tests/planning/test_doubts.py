@@ -105,9 +105,33 @@ def test_a_label_that_many_lack_is_not_missed():
     assert not [one for one in find_doubts(facts) if "has no label" in one.finding]
 
 
-def test_of_few_cases_none_is_told_from_the_others():
+def test_of_few_cases_none_is_told_from_the_others_and_a_line_says_so(caplog):
     facts = make_facts(6)
     facts[0] = replace(facts[0], spacing_mm=(9.0, 9.0, 9.0))
+    assert find_doubts(facts) == []
+    assert "6 cases: sizes, values and places of labels are compared from 8 on" in caplog.text
+    caplog.clear()
+    find_doubts(make_facts(8))
+    assert not caplog.text
+
+
+@pytest.mark.parametrize("number", [3, 6, 20])
+def test_a_label_larger_than_the_background_may_be_inverted(number):
+    facts = make_facts(number)
+    facts[2] = replace(facts[2], counts={0: 900, 1: 50_000}, sides_touched=6)
+    (said,) = [one for one in find_doubts(facts) if "inverted" in one.finding]
+    assert said.case == "c2"
+    assert said.finding.startswith("its labels are larger than the background (98% of the image, ")
+    assert not [one for one in find_doubts(facts[2:3] * number) if "inverted" in one.finding]
+
+
+def test_labels_at_all_borders_are_told_where_those_of_others_touch_none():
+    facts = make_facts(6)
+    facts[2] = replace(facts[2], sides_touched=6)
+    (said,) = find_doubts(facts)
+    assert (said.case, said.finding[:39]) == ("c2", "its labels touch all borders of the ima")
+    facts[:2] = [replace(one, sides_touched=5) for one in facts[:2]]
+    facts[3:] = [replace(one, sides_touched=1) for one in facts[3:]]
     assert find_doubts(facts) == []
 
 
