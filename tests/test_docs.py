@@ -219,7 +219,8 @@ def options() -> set[str]:
     groups = [verb for verb in verbs.values() if hasattr(verb, "commands")]
     below = [command for each in groups for command in each.commands.values()]
     commands = [group, *verbs.values(), *below]
-    named = [option for command in commands for p in command.params for option in p.opts]
+    given = [p for command in commands for p in command.params]
+    named = [option for p in given for option in (*p.opts, *p.secondary_opts)]
     return {option[2:] for option in named if option.startswith("--")} | {"help"}
 
 
