@@ -65,7 +65,7 @@ def test_against_what_is_not_cross_validated_is_one_line(bundle, done):
     assert not done  # refused before any fold is trained
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_2d_3d_and_both_are_compared_and_the_bundle_segments_with_the_choice(data, tmp_path):
     words = ("--folds", "2", "--max_epochs", "1", "--val_interval", "1", "--device", "cpu")
     made = run_medseg("new", "kidney", "--data", data, "--dims", "both", "--no-measure")
