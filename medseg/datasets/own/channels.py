@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from medseg.ingest.volumes.file import read_file_header
 
 MOST_CHANNELS = 16
 """More are no channels: volumes of a time series, or images whose names tell each from all."""
+
+
+_NUMBER = re.compile(r"\d{4}")
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,10 @@ def align_channels(
         counts = [_count_volumes(pair.images[0]) for pair in pairs]
         if max(counts, default=1) > 1:
             return _name_volumes(pairs, counts, rules.names or stated)
-    return _order(_name_by_numbers(pairs, stated or rules.names), rules)
+    where = "dataset.json" if stated else "--channels"
+    named, unnamed = _name_by_numbers(pairs, stated or rules.names, where)
+    ordered, faults = _order(named, rules)
+    return ordered, [*unnamed, *faults]
 
 
 def read_channel_names(folder: Path) -> tuple[str, ...]:
@@ -120,17 +127,63 @@ def _name_volumes(
     return [replace(pair, channels=named) for pair in pairs], faults
 
 
-def _name_by_numbers(pairs: Sequence[Pair], stated: Sequence[str]) -> list[Pair]:
-    """Give channels that are numbered as those of nnU-Net the names of dataset.json."""
+def _name_by_numbers(
+    pairs: Sequence[Pair], stated: Sequence[str], where: str
+) -> tuple[list[Pair], list[str]]:
+    """Give channels that are numbered as those of nnU-Net the names that are stated somewhere.
+
+    A number without a name is a fault, and taken out.
+    """
     found = {channel for pair in pairs for channel in pair.channels}
     numbers = {f"{place:04}": name for place, name in enumerate(stated)}
-    if not found <= numbers.keys():
-        return list(pairs)
-    return [replace(p, channels=tuple(numbers[each] for each in p.channels)) for p in pairs]
+    if not found & numbers.keys() or not all(map(_NUMBER.fullmatch, found)):
+        return list(pairs), []
+    faults = [
+        f"{_list_cases(pairs, each)} a channel {each}, and {where} names "
+        f"{count_noun(len(stated), 'channel')} ({', '.join(stated)}): take the file out, or name "
+        "the channel there"
+        for each in sorted(found - numbers.keys())
+    ]
+    left = [_drop(pair, found - numbers.keys()) for pair in pairs]
+    return [replace(p, channels=tuple(numbers[each] for each in p.channels)) for p in left], faults
+
+
+def _list_cases(pairs: Sequence[Pair], channel: str) -> str:
+    """The cases that have a channel, and the verb."""
+    those = [pair.case for pair in pairs if channel in pair.channels]
+    return f"case {those[0]} has" if len(those) == 1 else f"cases {shorten_list(those)} have"
+
+
+def _drop(pair: Pair, channels: Collection[str]) -> Pair:
+    """A case without some of its channels."""
+    kept = [place for place, name in enumerate(pair.channels) if name not in channels]
+    return replace(
+        pair,
+        channels=tuple(pair.channels[place] for place in kept),
+        images=tuple(pair.images[place] for place in kept),
+    )
+
+
+def _find_surplus(pairs: Sequence[Pair], rules: ChannelRules) -> dict[str, str]:
+    """Channel that few cases have -> what is wrong; none where that is allowed."""
+    counts = Counter(channel for pair in pairs for channel in pair.channels)
+    rare = [name for name, count in counts.items() if 2 * count < len(pairs)]
+    if rules.names or rules.allow_missing or len(rare) == len(counts):
+        return {}
+    usual = ",".join(name for name in counts if name not in rare)
+    choose = f"choose --channels {usual}" if usual else "choose --images"
+    return {
+        name: f"{_list_cases(pairs, name)} an image {name or 'without a channel'}, and "
+        f"{len(pairs) - counts[name]} others have none: take it out, {choose}, or pass "
+        "--allow-missing-channel"
+        for name in rare
+    }
 
 
 def _order(pairs: Sequence[Pair], rules: ChannelRules) -> tuple[list[Pair], list[str]]:
     """Give all cases the images of the same channels, ordered as in the fullest or by rules."""
+    surplus = _find_surplus(pairs, rules)
+    pairs = [_drop(pair, surplus) for pair in pairs]
     fullest = max((pair.channels for pair in pairs), key=len, default=())
     found = tuple(dict.fromkeys([*fullest, *(name for pair in pairs for name in pair.channels)]))
     names = rules.names or found
@@ -147,7 +200,7 @@ def _order(pairs: Sequence[Pair], rules: ChannelRules) -> tuple[list[Pair], list
             f"the names tell {len(names)} images of a case apart ({shorten_list(found)}): name the "
             "channels with --channels, or the images with --images"
         )
-    ordered, faults = [], []
+    ordered, faults = [], [*surplus.values()]
     for pair in pairs:
         image_of = dict(zip(pair.channels, pair.images, strict=True))
         missing = [name for name in names if name not in image_of]

@@ -55,6 +55,32 @@ def test_a_case_without_any_of_the_chosen_channels_is_a_fault_in_any_case(tmp_pa
     assert align(tmp_path, names=("t1",), allow_missing=True)[2] == [LACKS_T1.split(",")[0]]
 
 
+def test_a_channel_that_one_case_alone_has_is_a_fault_of_that_case(tmp_path):
+    make(tmp_path, f"{NAMED} c_t1.nii c_flair.nii c_seg.nii a_t2.nii")
+    channels, images, faults = align(tmp_path)
+    assert faults == [
+        "case a has an image t2, and 2 others have none: take it out, choose --channels flair,t1, "
+        "or pass --allow-missing-channel"
+    ]
+    assert (channels, images["a"]) == (("flair", "t1"), ["a_flair.nii", "a_t1.nii"])
+    assert align(tmp_path, allow_missing=True)[::2] == (("flair", "t1", "t2"), [])
+    assert align(tmp_path, names=("t1", "flair"))[2] == []
+
+
+def test_a_number_that_dataset_json_does_not_name_is_a_fault_of_its_cases(tmp_path):
+    make(tmp_path, f"{NUMBERED} imagesTr/a_0002.nii")
+    named = {"channel_names": {"0": "T1", "1": "T2"}}
+    (tmp_path / "dataset.json").write_text(json.dumps(named))
+    channels, images, (fault,) = align(tmp_path)
+    assert fault == (
+        "case a has a channel 0002, and dataset.json names 2 channels (T1, T2): take the file out, "
+        "or name the channel there"
+    )
+    assert (channels, images["a"]) == (("T1", "T2"), ["a_0000.nii", "a_0001.nii"])
+    make(tmp_path, "imagesTr/b_0002.nii")
+    assert align(tmp_path)[2][0].startswith("cases a, b have a channel 0002, and dataset.json")
+
+
 NUMBERED = (
     "imagesTr/a_0000.nii imagesTr/a_0001.nii labelsTr/a.nii "
     "imagesTr/b_0000.nii imagesTr/b_0001.nii labelsTr/b.nii imagesTs/c_0000.nii imagesTs/c_0001.nii"
