@@ -23,8 +23,12 @@ _PEER_LOST = (
 AFTER_INTERRUPT = "finished work is kept: after one whole epoch, --resume True continues a training"
 """What to say where a workflow of a bundle was stopped from outside."""
 
-_NO_MEMORY = ("CUDA out of memory", "can't allocate memory", "out of memory. Tried to allocate")
-"""What torch says, in a RuntimeError, where it gets no memory."""
+_NO_MEMORY = (
+    *("CUDA out of memory", "can't allocate memory", "out of memory. Tried to allocate"),
+    "is killed by signal: Killed",
+)
+"""What torch says, in a RuntimeError, where it gets no memory, or the system ends a process that
+reads for it, as it does where memory runs out."""
 
 _LONGEST_REASON = 200
 
@@ -73,9 +77,13 @@ def _find_first_cause(error: BaseException) -> BaseException:
 
 
 def is_documented(error: BaseException) -> bool:
-    """Whether medseg itself raised the error, on purpose: then its message says it all."""
-    return _find_module(error).partition(".")[0] == "medseg" and isinstance(
-        error, (ValueError, TypeError, OSError, RuntimeError, ImportError)
+    """Whether medseg itself raised the error, on purpose: then its message says it all.
+
+    A `MemoryError` of NumPy is one of another type, and one of Python says nothing.
+    """
+    is_stated = type(error) is MemoryError and bool(error.args)
+    return _find_module(error).partition(".")[0] == "medseg" and (
+        is_stated or isinstance(error, (ValueError, TypeError, OSError, RuntimeError, ImportError))
     )
 
 

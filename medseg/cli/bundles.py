@@ -143,8 +143,9 @@ def build_bundles(
     with one_line_errors(also=say_error_as_json(json)):
         written = {}
         for name in names or build.list_names(bundles_dir):
-            is_own = (bundles_dir / name / TASK_FILE).is_file()
-            paths = build_own(bundles_dir / name) if is_own else build.build(name, bundles_dir)
+            folders = (bundles_dir / name, Path(name))  # a name, or the folder itself
+            own = next((one for one in folders if (one / TASK_FILE).is_file()), None)
+            paths = build.build(name, bundles_dir) if own is None else build_own(own)
             written[name] = [str(path.absolute()) for path in paths]
             if not json:
                 for path in paths:

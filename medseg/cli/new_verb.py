@@ -130,13 +130,13 @@ def new(
     with one_line_errors(also=say_error_as_json(json)):
         from medseg.base.arguments import check_choice
         from medseg.bundles.own.make_bundle import make_bundles
-        from medseg.bundles.own.undo import undo_on_error
+        from medseg.bundles.own.undo import undo_large_on_error, undo_on_error
         from medseg.datasets.own.channels import ChannelRules
         from medseg.datasets.own.class_names import parse_classes
         from medseg.datasets.own.readers.combine import METHODS
         from medseg.inference.tiles.memory_plan import parse_bytes
         from medseg.planning.plan import SIZES
-        from medseg.planning.plan_folder import plan_folder
+        from medseg.planning.plan_folder import CASE_FILES, LIST_FILES, LISTS, plan_folder
 
         check_choice("preset", preset, tuple(SIZES))
         if dims is not None:
@@ -149,7 +149,12 @@ def new(
         most_bytes = None if memory is None else parse_bytes(memory)
         _check_budget(hours, most_bytes, measure=measure)
         given = None if classes is None else parse_classes(classes)
-        with redirect_stdout(sys.stderr) if json else nullcontext():
+        folder = LISTS / name
+        with (
+            redirect_stdout(sys.stderr) if json else nullcontext(),
+            undo_large_on_error(folder, CASE_FILES),
+            undo_on_error([folder / file for file in LIST_FILES]),
+        ):
             planned = plan_folder(
                 name,
                 data,
@@ -167,23 +172,22 @@ def new(
                 dims="3d" if dims == "both" else dims,  # type: ignore[arg-type]
             )
             plans = [planned, *(planned.cut_into_slices(more) for more in names[1:])]
-            with undo_on_error(planned.written):
-                datalist = planned.write_datalist(seed=seed)
-                made = make_bundles(
-                    out,
-                    [each.fit_folds() for each in plans],
-                    replan=replan,
-                    measure=measure,
-                    hours=hours,
-                    most_bytes=most_bytes,
-                )
+            datalist = planned.write_datalist(seed=seed)
+            made = make_bundles(
+                out,
+                [each.fit_folds() for each in plans],
+                replan=replan,
+                measure=measure,
+                hours=hours,
+                most_bytes=most_bytes,
+            )
         if json:
             further = {"in_2d": _describe(made[1], datalist)} if made[1:] else {}
             say_json({**_describe(made[0], datalist), **further})
         else:
             for one in made[:-1]:
                 _print(one, datalist)
-            _print(made[-1], datalist, then=_choose_next(names))
+            _print(made[-1], datalist, then=_choose_next([one.folder for one in made]))
 
 
 def _check_bundle(out: Path, name: str, *, replan: bool) -> None:
@@ -216,7 +220,7 @@ def _describe(made: "MadeBundle", datalist: Path) -> dict[str, Any]:
         "classes": planned.classes,
         "dicom": [list(row) for row in planned.dicom_rows],
         "fingerprint": asdict(planned.found),
-        "plan": [asdict(choice) for choice in planned.choices],
+        "plan": [asdict(choice) for choice in made.choices],
         "doubts": [asdict(doubt) for doubt in planned.doubts],
         "readers": planned.readers.summarise() if planned.readers else None,
         "kept": made.kept,
@@ -224,10 +228,14 @@ def _describe(made: "MadeBundle", datalist: Path) -> dict[str, Any]:
     }
 
 
-def _choose_next(names: Sequence[str]) -> str:
-    if len(names) == 1:
-        return f"medseg train -b {names[0]}"
-    return f"medseg crossval -b {names[1]}, then medseg crossval -b {names[0]} --against {names[1]}"
+def _choose_next(folders: Sequence[Path]) -> str:
+    """The commands that go on with new bundles."""
+    from medseg.bundles.catalogue.locate import name_folder
+
+    named = [name_folder(folder) for folder in folders]
+    if len(named) == 1:
+        return f"medseg train -b {named[0]}"
+    return f"medseg crossval -b {named[1]}, then medseg crossval -b {named[0]} --against {named[1]}"
 
 
 def _print(made: "MadeBundle", datalist: Path, *, then: str = "") -> None:
@@ -235,7 +243,7 @@ def _print(made: "MadeBundle", datalist: Path, *, then: str = "") -> None:
     planned = made.planned
     if planned.dicom_rows:
         _print_table(("case", "series", "object", "names"), planned.dicom_rows)
-    rows = [(one.key.strip("_"), str(one.value), one.why) for one in planned.choices]
+    rows = [(one.key.strip("_"), str(one.value), one.why) for one in made.choices]
     _print_table(("key", "value", "why"), rows)
     say(f"{planned.found.cases} cases: {datalist}")
     for line in planned.readers.describe() if planned.readers else ():

@@ -24,6 +24,8 @@ from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.readers.agreement import FILE as AGREEMENT_FILE
 from medseg.datasets.own.readers.agreement import write_agreement
 from medseg.datasets.own.readers.combine import MEAN
+from medseg.ingest import IngestError
+from medseg.ingest.reasons import Reason
 from medseg.planning.case_facts import CaseFacts, measure_case
 from medseg.planning.describe_split import describe_split
 from medseg.planning.doubts import Doubt, find_doubts
@@ -41,11 +43,21 @@ from medseg.planning.plan import (
     make_plan,
 )
 from medseg.planning.reader_targets import ReaderTargets, make_targets
+from medseg.planning.remedies import name_remedy
 from medseg.planning.task import make_task
 
 logger = logging.getLogger(__name__)
 
 Dims = Literal["2d", "3d"]
+
+LISTS = Path("data")
+"""Folder of the datalists, below the working directory."""
+
+LIST_FILES = (prepared.FILE, AGREEMENT_FILE)
+"""What `PlannedFolder.write_datalist` writes into the folder of its datalist."""
+
+CASE_FILES = ("images/*.nii.gz", "labels/*.nii.gz", "labels/*.png", "masks/*.png")
+"""What `plan_folder` writes there: images and labels of DICOM, targets of readers, and masks."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +109,6 @@ class PlannedFolder:
             values=self.found.values,
             dataset_dir=self.datalist_dir.as_posix(),
         )
-
-    @property
-    def written(self) -> list[Path]:
-        """The files that `write_datalist` writes."""
-        return [self.datalist_dir / name for name in (prepared.FILE, AGREEMENT_FILE)]
 
     def with_patch(self, most_voxels: int) -> PlannedFolder:
         """A copy whose patches have so many voxels at most, with what follows from that."""
@@ -179,7 +186,7 @@ def plan_folder(
     name: str,
     data: Path,
     *,
-    lists: Path = Path("data"),
+    lists: Path = LISTS,
     images: str | None = None,
     labels: Sequence[str] = (),
     classes: Mapping[str, Sequence[int]] | None = None,
@@ -378,18 +385,26 @@ def _measure(
         try:
             found.append(measure_case(pair, resample_channels=resample))
         except ValueError as fault:
-            all_faults.append(str(fault))
+            if not _is_known(fault, pair.case, faults):
+                all_faults.append(str(fault))
     known = {*declared}.union(*classes.values())
     mixed = {1, 255} if are_mixed(one.counts for one in found) else set()
     all_faults += find_undeclared(found, declared) or find_odd_values(found, known | mixed)
     if all_faults:
         for line in all_faults:
-            logger.warning("%s", line)
+            logger.warning("%s", name_remedy(line))
         raise ValueError(
             f"{count_noun(len(all_faults), 'fault')} in the data, listed above: mend them, or take "
             "these cases out of the folder"
         )
     return found
+
+
+def _is_known(fault: ValueError, case: str, faults: Sequence[str]) -> bool:
+    """Whether a case has more volumes than it should, and a fault says so already."""
+    cause = fault.__cause__
+    is_of_volumes = isinstance(cause, IngestError) and cause.code is Reason.NOT_3D
+    return is_of_volumes and any(line.startswith(f"case {case} ") for line in faults)
 
 
 def _list_item(pair: Pair, patients: str | None) -> dict[str, Any]:

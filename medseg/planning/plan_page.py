@@ -27,6 +27,7 @@ def write_plan_page(
     path: Path,
     *,
     name: str,
+    place: str,
     found: Fingerprint,
     choices: Sequence[Choice],
     classes: Mapping[str, Sequence[int]],
@@ -41,8 +42,9 @@ def write_plan_page(
     Args:
         path: of the page.
         name: of the bundle.
+        place: what names it in a command.
         found: the fingerprint of the data.
-        choices: of the plan.
+        choices: what is in effect, and why.
         classes: class name -> label values.
         facts: of the cases, for their pictures.
         doubts: what is odd.
@@ -57,6 +59,7 @@ def write_plan_page(
     environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_make_safe)
     text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         name=name,
+        place=place,
         is_volume=found.dimensions == 3,
         rows=[
             *_describe(found, classes),

@@ -310,3 +310,20 @@ def test_a_class_that_no_package_has_is_named():
     assert said is not None
     assert said.startswith("monai.losses.Nonsense is not there: correct that _target_")
     assert errors.explain_missing_class(ModuleNotFoundError("No module named 'x'")) is None
+
+
+def test_a_want_of_memory_that_medseg_states_keeps_its_own_remedy():
+    frame = {"__name__": "medseg.x"}
+    exec("def state(): raise MemoryError('pass --cache disk')", frame)
+    with pytest.raises(MemoryError) as caught:
+        frame["state"]()
+    assert errors.format_error(caught.value) == "pass --cache disk"
+    exec("def run_out(): raise MemoryError", frame)
+    with pytest.raises(MemoryError) as caught:
+        frame["run_out"]()
+    assert errors.format_error(caught.value).startswith("there is not enough memory (MemoryError)")
+
+
+def test_a_reader_that_the_system_ends_is_want_of_memory():
+    ended = RuntimeError("DataLoader worker (pid 9) is killed by signal: Killed. ")
+    assert errors.explain_memory_fault(ended).startswith("there is not enough memory (DataLoader")

@@ -7,6 +7,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from bundles.own.test_measure_steps import end_at_once
 from cli.commands import run_medseg
 from planning.test_plan_folder import data as data  # a fixture
 from planning.test_reader_targets import add_readers
@@ -15,12 +16,42 @@ from medseg.bundles.own import make_bundle
 from medseg.bundles.own.measure_steps import StepCost
 from medseg.bundles.segmenter import segment as segment_image
 
+CHANGED = {"max_epochs": 9, "val_interval": 3}
+
 
 def test_it_prints_each_choice_with_its_reason_and_what_to_run_next(data):
     ended = run_medseg("new", "kidney", "--data", data, "--no-measure")
     assert ended.exit_code == 0
     assert "image_size" in ended.stdout
     assert "next: medseg train -b kidney" in ended.stdout
+
+
+def test_a_bundle_in_another_folder_is_named_so_that_the_next_command_finds_it(data, tmp_path):
+    ended = run_medseg("new", "kidney", "--data", data, "--no-measure", "-o", "my bundles")
+    assert "next: medseg train -b 'my bundles/kidney'" in " ".join(ended.stdout.split())
+    folder = tmp_path / "my bundles" / "kidney"
+    for file in ("plan.html", "docs/README.md"):
+        text = (folder / file).read_text().replace("&#39;", "'")
+        assert "medseg bundles build 'my bundles/kidney'" in text
+    assert run_medseg("bundles", "build", "my bundles/kidney").exit_code == 0
+    assert run_medseg("train", "-b", "my bundles/kidney", "--list").exit_code == 0
+
+
+def test_a_refusal_leaves_no_copies_of_images_or_targets(data, tmp_path):
+    add_readers(data)
+    words = ("new", "kidney", "--data", data, "--readers", "consensus", "--no-measure")
+    assert run_medseg(*words, "--classes", "{'kidney': [9]}").exit_code != 0
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.long
+def test_a_step_that_is_ended_for_want_of_memory_is_one_line(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("medseg.bundles.own.measure_steps._send_cost", end_at_once)
+    ended = run_medseg("new", "kidney", "--data", data)
+    assert ended.exit_code == 2
+    said = ended.stderr.strip().splitlines()[-1]
+    assert said.startswith("error: the steps that were tried need more memory than there is")
+    assert not (tmp_path / "data").exists()
 
 
 def test_as_json_a_program_has_the_fingerprint_and_the_plan(data):
@@ -74,7 +105,7 @@ def test_a_name_that_is_none_of_a_bundle_is_refused_before_the_data_are_read(dat
 def test_a_bundle_of_ones_own_is_built_again_by_its_name(data, tmp_path):
     run_medseg("new", "kidney", "--data", data, "--no-measure")
     task = tmp_path / "bundles" / "kidney" / "task.json"
-    task.write_text(json.dumps({**json.loads(task.read_text()), "max_epochs": 9}))
+    task.write_text(json.dumps({**json.loads(task.read_text()), **CHANGED}))
     ended = run_medseg("bundles", "build", "kidney")
     assert ended.exit_code == 0
     assert "train.json" in ended.stdout
@@ -101,7 +132,7 @@ def test_a_bundle_is_planned_again_and_keeps_its_changes(data, tmp_path):
     assert "leave --replan out" in run_medseg(*words, "--replan").stderr
     run_medseg(*words)
     task = tmp_path / "bundles" / "kidney" / "task.json"
-    task.write_text(json.dumps({**json.loads(task.read_text()), "max_epochs": 9}))
+    task.write_text(json.dumps({**json.loads(task.read_text()), **CHANGED}))
     assert run_medseg(*words).exit_code != 0
     ended = run_medseg(*words, "--replan")
     assert ended.exit_code == 0

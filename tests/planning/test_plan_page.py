@@ -18,6 +18,7 @@ def write(data, tmp_path):
     def make(**changes):
         options = {
             "name": "kidney",
+            "place": "kidney",
             "found": planned.found,
             "choices": planned.choices,
             "classes": planned.classes,

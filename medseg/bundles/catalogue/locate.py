@@ -58,6 +58,17 @@ def locate(named: str | os.PathLike[str]) -> Path:
     raise FileNotFoundError(f"there is no folder {where}: {_suggest(path, known)}")
 
 
+def name_folder(folder: Path) -> str:
+    """The shortest word for a shell with which `-b` finds a folder from here, once it is a bundle.
+
+    Example:
+        >>> name_folder(Path("bundles/kidney")), name_folder(Path("my bundles/kidney"))
+        ('kidney', "'my bundles/kidney'")
+    """
+    is_local = folder.parent.resolve() == LOCAL.resolve() and not is_bundle(Path(folder.name))
+    return shlex.quote(folder.name if is_local else str(folder))
+
+
 def is_bundle(folder: Path) -> bool:
     """Whether a folder holds the config of a workflow, in `configs/` or directly."""
     return any(

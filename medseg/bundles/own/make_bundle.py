@@ -10,11 +10,12 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from medseg.bundles.catalogue.locate import name_folder
 from medseg.bundles.own.measure_steps import StepCost, measure_steps
-from medseg.bundles.own.replan import PLANNED_FILE, keep_changes, write_planned
+from medseg.bundles.own.replan import PLANNED_FILE, keep_changes, read_task, write_planned
 from medseg.bundles.own.undo import undo_on_error
 from medseg.bundles.own.write_bundle import TASK_FILE, change_task, write_bundle
-from medseg.planning.plan import count_steps, fit_epochs
+from medseg.planning.plan import Choice, count_steps, fit_epochs
 from medseg.planning.plan_folder import PlannedFolder
 from medseg.planning.plan_page import write_plan_page
 
@@ -32,12 +33,14 @@ class MadeBundle:
         folder: of the bundle.
         planned: the plan, as it was fitted.
         cost: of a step; None where none was tried.
+        task: what is in effect: the plan, and what a person had changed and stays.
         kept: what a person had changed, and stays.
     """
 
     folder: Path
     planned: PlannedFolder
     cost: StepCost | None
+    task: Mapping[str, Any]
     kept: Mapping[str, Any]
 
     @property
@@ -45,11 +48,31 @@ class MadeBundle:
         """The page of the plan."""
         return self.folder / PAGE
 
+    @property
+    def choices(self) -> list[Choice]:
+        """What is in effect, with the rule of the plan, or that a person changed it."""
+        planned = self.planned.task
+        more = [key for key in self.kept if key not in {one.key for one in self.planned.choices}]
+        return [
+            *(self._describe_choice(choice) for choice in self.planned.choices),
+            *(_describe_kept(key, self.kept[key], planned) for key in more),
+        ]
+
+    def _describe_choice(self, choice: Choice) -> Choice:
+        if choice.key not in self.task:
+            why = f"taken out by hand; the plan has {choice.value}: {choice.why}"
+            return Choice(choice.key, "as the layers have it", why)
+        value = self.task[choice.key]
+        if value == choice.value:
+            return choice
+        why = f"changed by hand; the plan has {choice.value}: {choice.why}"
+        return Choice(choice.key, value, why)
+
     def describe_cost(self) -> list[str]:
         """What a step and the whole training take, a line each; none where none was tried."""
         if self.cost is None:
             return []
-        task, cost = {**self.planned.task, **self.kept}, self.cost
+        task, cost = self.task, self.cost
         steps = count_steps(
             self.planned.found.cases, batch_size=task["batch_size"], slices=self.planned.slices
         )
@@ -87,7 +110,7 @@ def make_bundle(
     Raises:
         FileExistsError, ValueError: see `write_bundle` and `keep_changes`; or no useful patch takes
             so little memory.
-        MemoryError: see `measure_steps`.
+        MemoryError: see `measure_steps`; with `most_bytes` patches are made smaller instead.
     """
     kept: Mapping[str, Any] = {}
     if not replan:
@@ -100,7 +123,7 @@ def make_bundle(
         planned, cost = _fit_to_machine(
             folder, planned, measure=measure, hours=hours, most_bytes=most_bytes
         )
-        made = MadeBundle(folder, planned, cost, kept)
+        made = MadeBundle(folder, planned, cost, read_task(folder / TASK_FILE), kept)
         _write_page(made)
     return made
 
@@ -152,11 +175,11 @@ def _fit_to_machine(
     most_bytes: int | None,
 ) -> tuple[PlannedFolder, StepCost | None]:
     """Try a few steps, and change the plan to the memory and the time that there are."""
-    cost = measure_steps(folder) if measure else None
-    if cost is not None and most_bytes is not None:
-        planned, cost = _shrink(folder, planned, cost, most_bytes)
-    if cost is not None and hours is not None:
-        planned = _fit(planned, hours=hours, step_seconds=cost.seconds)
+    if not measure:
+        return planned, None
+    planned, cost = _measure_within(folder, planned, most_bytes)
+    if hours is not None:
+        planned = _fit(folder, planned, hours=hours, step_seconds=cost.seconds)
         _change(folder, planned)
     return planned, cost
 
@@ -166,8 +189,9 @@ def _write_page(made: MadeBundle) -> None:
     write_plan_page(
         made.page,
         name=planned.name,
+        place=name_folder(made.folder),
         found=planned.found,
-        choices=planned.choices,
+        choices=made.choices,
         classes=planned.classes,
         facts=planned.facts,
         doubts=planned.doubts,
@@ -185,29 +209,52 @@ def _change(folder: Path, planned: PlannedFolder) -> dict[str, Any]:
     return kept
 
 
-def _shrink(
-    folder: Path, planned: PlannedFolder, cost: StepCost, most_bytes: int
+def _measure_within(
+    folder: Path, planned: PlannedFolder, most_bytes: int | None
 ) -> tuple[PlannedFolder, StepCost]:
     """Make patches smaller until a step takes no more memory than there is for it."""
-    while cost.peak_bytes > most_bytes:
-        voxels = prod(planned.task["image_size"])
-        fewer = int(voxels * min(most_bytes / cost.peak_bytes, 0.9))
-        if fewer < LEAST_PATCH:
-            raise ValueError(
-                f"a step takes {cost.peak_bytes / 2**30:.2f} GiB with patches of {voxels} voxels, "
-                "and smaller ones would be of no use: pass more --memory"
-            )
-        planned = planned.with_patch(fewer)
-        _change(folder, planned)
-        cost = measure_steps(folder)
-    return planned, cost
+    while True:
+        share, needs = 0.5, "more memory than there is"
+        try:
+            cost = measure_steps(folder)
+        except MemoryError:
+            if most_bytes is None:
+                raise
+        else:
+            if most_bytes is None or cost.peak_bytes <= most_bytes:
+                return planned, cost
+            share, needs = most_bytes / cost.peak_bytes, f"{cost.peak_bytes / 2**30:.2f} GiB"
+        planned = _shrink(folder, planned, share, needs)
 
 
-def _fit(planned: PlannedFolder, *, hours: float, step_seconds: float) -> PlannedFolder:
+def _shrink(folder: Path, planned: PlannedFolder, share: float, needs: str) -> PlannedFolder:
+    """Make patches smaller by a share, or more."""
+    patch = planned.task["image_size"]
+    in_effect = read_task(folder / TASK_FILE).get("image_size")
+    if in_effect != patch:
+        raise ValueError(
+            f"a step takes {needs} with the image_size {in_effect}, which was changed by hand and "
+            f"stays: make it smaller in {folder / TASK_FILE}, or pass more --memory"
+        )
+    fewer = int(prod(patch) * min(share, 0.9))
+    if fewer < LEAST_PATCH:
+        raise ValueError(
+            f"a step takes {needs} with patches of {prod(patch)} voxels, and smaller ones would be "
+            "of no use: pass more --memory"
+        )
+    planned = planned.with_patch(fewer)
+    _change(folder, planned)
+    return planned
+
+
+def _fit(
+    folder: Path, planned: PlannedFolder, *, hours: float, step_seconds: float
+) -> PlannedFolder:
     """Set the epochs by the time that there is."""
+    batch_size = read_task(folder / TASK_FILE).get("batch_size", planned.task["batch_size"])
     epochs = fit_epochs(
         planned.found.cases,
-        batch_size=planned.task["batch_size"],
+        batch_size=batch_size,
         step_seconds=step_seconds,
         hours=hours,
         slices=planned.slices,
@@ -216,3 +263,9 @@ def _fit(planned: PlannedFolder, *, hours: float, step_seconds: float) -> Planne
     fitted = planned.with_choice("hours", hours, "the training ends then, validated")
     fitted = fitted.with_choice("max_epochs", epochs, why)
     return fitted.with_choice("val_interval", max(epochs // 5, 1), "five times")
+
+
+def _describe_kept(key: str, value: Any, planned: Mapping[str, Any]) -> Choice:
+    """A key that the plan has without a reason of its own, or that a person added."""
+    before = f"changed by hand; it was {planned[key]}" if key in planned else "added by hand"
+    return Choice(key, value, before)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medseg.base.errors import find_root_cause
+from medseg.base.errors import explain_memory_fault, find_root_cause
 
 TIMED = 2
 """Steps that are timed, after one that is not."""
@@ -33,7 +33,7 @@ def measure_steps(bundle: Path) -> StepCost:
     Network, loss, optimiser and precision are those of its train.json; nothing is read or written.
 
     Raises:
-        MemoryError: the process was ended, as the system does where memory runs out.
+        MemoryError: memory ran out, or the process was ended, as the system does then.
         ValueError: the network cannot be trained so.
 
     Example:
@@ -47,25 +47,28 @@ def measure_steps(bundle: Path) -> StepCost:
     sender.close()
     try:
         answer = receiver.recv()
-    except EOFError as error:
-        raise MemoryError(
-            f"the steps that were tried ended the process: {bundle} needs more memory than there "
-            "is; remove this folder, and choose a smaller preset"
-        ) from error
+    except EOFError:  # it was ended
+        answer = None
     finally:
         worker.join()
+    if answer is None:
+        raise MemoryError(
+            f"the steps that were tried need more memory than there is (exit {worker.exitcode}): "
+            "pass --memory with what a step may take, such as --memory 2GiB, or --preset small"
+        )
     if isinstance(answer, str):
         raise ValueError(f"the steps that were tried failed: {answer}")
     return StepCost(*answer)
 
 
 def _send_cost(bundle: Path, sender: Any) -> None:
-    """Send what the steps cost, or why they failed."""
+    """Send what the steps cost, or why they failed; None where memory ran out."""
     try:
         sender.send(_run_steps(bundle))
-    except MemoryError:
-        raise
     except Exception as error:
+        if explain_memory_fault(error):
+            sender.send(None)
+            return
         cause = find_root_cause(error)
         sender.send(f"{type(cause).__name__}: {' '.join(str(cause).split())}")
 

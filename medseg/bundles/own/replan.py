@@ -34,14 +34,19 @@ def keep_changes(bundle: Path, task: Mapping[str, Any]) -> tuple[dict[str, Any],
     Raises:
         ValueError: the bundle was not planned, or its task is no JSON.
     """
-    before, planned = (_read(bundle / name) for name in (TASK_FILE, PLANNED_FILE))
+    before, planned = (read_task(bundle / name) for name in (TASK_FILE, PLANNED_FILE))
     kept = {key: value for key, value in before.items() if planned.get(key, ...) != value}
     gone = [key for key in planned if key not in before and key in task]
     made = {key: value for key, value in task.items() if key not in gone}
     return {**made, **kept}, kept
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_task(path: Path) -> dict[str, Any]:
+    """The task of a bundle, or the task as it was planned.
+
+    Raises:
+        ValueError: the file is not there, or no JSON.
+    """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

@@ -13,7 +13,7 @@ from medseg.base.files import whole
 from medseg.base.scratch import make_scratch_folder
 from medseg.bundles import build
 from medseg.bundles.bundle import METADATA, move_into_place, name_values, refuse_existing
-from medseg.bundles.catalogue.locate import find_shipped_folder
+from medseg.bundles.catalogue.locate import find_shipped_folder, name_folder
 from medseg.transforms import count_logit_channels
 
 TASK_FILE = "task.json"
@@ -37,12 +37,12 @@ _CARD = """# {name}
 A bundle made by `medseg new` for data of one's own. Research only; not a medical device.
 
 ```bash
-medseg train -b {name}
-medseg segment IMAGE -b {name} -o masks
+medseg train -b {place}
+medseg segment IMAGE -b {place} -o masks
 ```
 
 `task.json` has the choices of this task, plan.html says why. Change them there and run
-`medseg bundles build {name}`; the files in `configs/` are built from it.
+`medseg bundles build {place}`; the files in `configs/` are built from it.
 """
 
 
@@ -84,7 +84,9 @@ def write_bundle(folder: Path, task: Mapping[str, Any]) -> Path:
         (made / METADATA).write_text(build.format_config(_describe(made, task)))
         (made / "LICENSE").write_text(_LICENCE)
         (made / "docs" / "data_license.txt").write_text(_DATA_LICENCE)
-        (made / "docs" / "README.md").write_text(_CARD.format(name=folder.name))
+        (made / "docs" / "README.md").write_text(
+            _CARD.format(name=folder.name, place=name_folder(folder))
+        )
         build.write_flat_names(made)
         move_into_place(made, folder)
     return folder

@@ -9,6 +9,7 @@ from planning.test_plan_folder import data as data  # a fixture
 from medseg.bundles.own import make_bundle as module
 from medseg.bundles.own.make_bundle import make_bundle, make_bundles
 from medseg.bundles.own.measure_steps import StepCost
+from medseg.bundles.own.write_bundle import change_task
 from medseg.planning.plan_folder import plan_folder
 
 
@@ -53,6 +54,45 @@ def test_memory_for_no_useful_patch_is_refused(data, tmp_path, measured):
     with pytest.raises(ValueError, match="smaller ones would be of no use: pass more --memory"):
         make_bundle(tmp_path / "kidney", plan_folder("kidney", data), most_bytes=1000)
     assert not (tmp_path / "kidney").exists()
+
+
+def test_patches_shrink_also_where_a_step_is_ended_for_want_of_memory(data, tmp_path, monkeypatch):
+    sizes = []
+
+    def measure(folder):
+        sizes.append(prod(read_task(folder)["image_size"]))
+        if len(sizes) < 2:
+            raise MemoryError("ended")
+        return StepCost(1.0, 1)
+
+    monkeypatch.setattr(module, "measure_steps", measure)
+    make_bundle(tmp_path / "kidney", plan_folder("kidney", data), most_bytes=2**30)
+    assert sizes[0] >= 2 * sizes[1]
+
+
+def test_a_patch_that_was_changed_by_hand_is_not_made_smaller(data, tmp_path, measured):
+    folder = tmp_path / "kidney"
+    make_bundle(folder, plan_folder("kidney", data))
+    change_task(folder, {**read_task(folder), "image_size": [32, 32, 32]})
+    with pytest.raises(ValueError, match=r"image_size \[32, 32, 32\], which was changed by hand"):
+        make_bundle(folder, plan_folder("kidney", data), replan=True, most_bytes=1_500_000)
+
+
+def test_a_new_plan_shows_what_is_in_effect_and_what_was_changed_by_hand(data, tmp_path):
+    folder = tmp_path / "kidney"
+    planned = plan_folder("kidney", data)
+    make_bundle(folder, planned, measure=False)
+    task = {**read_task(folder), "batch_size": 7, "overlap": 0.25, "seed": 3}
+    del task["head_weights"]
+    change_task(folder, task)
+    made = make_bundle(folder, planned, replan=True, measure=False)
+    shown = {choice.key: (choice.value, choice.why) for choice in made.choices}
+    assert shown["batch_size"] == (7, "changed by hand; the plan has 2: two volumes a step")
+    assert shown["overlap"] == (0.25, "changed by hand; it was 0.5")
+    assert shown["seed"] == (3, "added by hand")
+    assert shown["head_weights"][1].startswith("taken out by hand; the plan has decaying: ")
+    for value, why in shown.values():
+        assert f"<td>{value}</td>\n<td>{why}</td>".replace("'", "&#39;") in made.page.read_text()
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])

@@ -1,11 +1,12 @@
 """Tests of medseg.bundles.own.measure_steps."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 from planning.test_plan import FOUND
 
-from medseg.bundles.own.measure_steps import measure_steps
+from medseg.bundles.own.measure_steps import _send_cost, measure_steps
 from medseg.bundles.own.write_bundle import write_bundle
 from medseg.planning.plan import make_plan
 from medseg.planning.task import make_task
@@ -39,8 +40,19 @@ def end_at_once(_bundle, _sender):
 @pytest.mark.long
 def test_a_process_that_ends_is_told_as_too_little_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(f"{measure_steps.__module__}._send_cost", end_at_once)
-    with pytest.raises(MemoryError, match="choose a smaller preset"):
+    with pytest.raises(MemoryError, match=r"\(exit 137\): pass --memory .* or --preset small"):
         measure_steps(tmp_path / "kidney")
+
+
+def run_out_of_memory(_bundle):
+    raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+
+def test_memory_that_torch_does_not_get_is_no_other_failure(monkeypatch):
+    sent = []
+    monkeypatch.setattr(f"{measure_steps.__module__}._run_steps", run_out_of_memory)
+    _send_cost(None, SimpleNamespace(send=sent.append))
+    assert sent == [None]
 
 
 @pytest.mark.long
