@@ -164,9 +164,10 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
     """Overrides of a command line as a dictionary.
 
     Args:
-        arguments: `--key value` and `--key=value`; nested keys as `a#b` or `a::b`. A value is read
-            as JSON, as in a config file, else as a Python literal, else it is a string. That of a
-            key which holds a path stays text, see `medseg.base.path_keys.read_text`.
+        arguments: `--key value` and `--key=value`; nested keys as `a#b` or `a::b`, and the words of
+            a key joined by `_` or `-`. A value is read as JSON, as in a config file, else as a
+            Python literal, else it is a string. That of a key which holds a path stays text, see
+            `medseg.base.path_keys.read_text`.
 
     Raises:
         ValueError: a value without a key, a key without a value, a key given twice, or a value that
@@ -205,8 +206,14 @@ def _split_words(
             raise ValueError(f"{key!r} is not an override: {remedy}")
         stands_alone = not joined and (not rest or rest[0].startswith("--"))
         text = None if stands_alone else value if joined else rest.pop(0)
-        pairs.append((key.removeprefix("--").replace("::", "#"), text))
+        pairs.append((_read_name(key), text))
     return pairs
+
+
+def _read_name(word: str) -> str:
+    """The key that a word names, with its levels: no key has a hyphen, so one is an underscore."""
+    first, *below = word.removeprefix("--").replace("::", "#").split("#")
+    return "#".join([first.replace("-", "_"), *below])
 
 
 def check_key(

@@ -57,6 +57,11 @@ def test_both_separators_of_nested_keys_are_one():
     assert parse_overrides(["--a#b", "1", "--a::c", "2"]) == {"a#b": 1, "a#c": 2}
 
 
+def test_the_words_of_a_key_may_be_joined_by_hyphens():
+    words = ["--start-from", "a-b", "--network-def#in-place=True"]
+    assert parse_overrides(words) == {"start_from": "a-b", "network_def#in-place": True}
+
+
 def test_a_value_may_hold_an_equals_sign():
     assert parse_overrides(["--a=b=c", "--d", "e=f"]) == {"a": "b=c", "d": "e=f"}
 

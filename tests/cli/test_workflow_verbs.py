@@ -24,6 +24,7 @@ from medseg.networks.export import FORMATS
     [
         (["--seed", "3"], "seed", 3),
         (["--seed=3"], "seed", 3),
+        (["--max-epochs", "2"], "max_epochs", 2),
         (["--fold", "1"], "fold", 1),
         (["--intensity#a_min", "-5"], "intensity#a_min", -5),
         (["--intensity::a_min", "-1e-3"], "intensity#a_min", -1e-3),
@@ -136,7 +137,7 @@ def test_tracking_passes_through(here, calls, verb):
             ["--max_epoch", "2"],
             "override --max_epoch is not a key of .* did you mean the key --max_epochs",
         ),
-        (["--max-epochs", "2"], "did you mean the key --max_epochs"),
+        (["--max-epoch", "2"], "did you mean the key --max_epochs"),
         (["--max_epochs"], "override --max_epochs has no value"),
         (["--max_epochs", "--fold"], "override --max_epochs has no value"),
         (["max_epochs", "2"], r"'max_epochs' is not an override: did you mean --max_epochs 2\?"),
