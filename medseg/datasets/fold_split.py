@@ -230,7 +230,10 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"{source} is not JSON of a datalist ({error}): write it again") from error
     if not isinstance(datalist, dict):
-        raise ValueError(f"{source} holds a {type(datalist).__name__}: write an object")
+        kind = "a list" if isinstance(datalist, list) else "a single value"
+        raise ValueError(
+            f"{source} holds {kind}, and a datalist has {', '.join(_KEYS)}: let medseg write it"
+        )
     check(datalist)
     for item in chain(datalist["training"], datalist["testing"]):
         for key in _list_files(item):

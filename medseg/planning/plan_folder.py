@@ -19,7 +19,7 @@ from medseg.datasets.own.class_names import (
     find_ignored,
     read_declared_values,
 )
-from medseg.datasets.own.find_cases import find_cases
+from medseg.datasets.own.find_cases import FoundCases, find_cases
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.readers.agreement import FILE as AGREEMENT_FILE
 from medseg.datasets.own.readers.agreement import write_agreement
@@ -222,6 +222,7 @@ def plan_folder(
             given for pictures.
     """
     channels = channels or ChannelRules()
+    data = _make_absolute(data) if ".." in data.parts else data
     _check_pattern(patients)
     cases = find_cases(
         data,
@@ -274,7 +275,7 @@ def plan_folder(
     given = [pair.fold for pair in labelled if pair.fold is not None]
     folds = _check_folds(given) if given else None
     if folds is None:
-        _check_patients(items)
+        _check_patients(items, _find_source_of_patients(data, cases, patients))
     else:
         choices = [*choices, Choice("folds", folds, "the cases came with them")]
     planned = PlannedFolder(
@@ -321,13 +322,22 @@ def _check_folds(given: Sequence[int]) -> int:
     return folds
 
 
-def _check_patients(items: Sequence[Mapping[str, Any]]) -> None:
+def _find_source_of_patients(data: Path, cases: FoundCases, patients: str | None) -> str:
+    """What says which patient each case is of; "" where each is of another one."""
+    if patients is not None:
+        return "--patients"
+    if not any(pair.patient for pair in cases.pairs):
+        return ""
+    return "PatientID" if cases.rows else f"the patients in {data.name}"
+
+
+def _check_patients(items: Sequence[Mapping[str, Any]], source: str) -> None:
     """Refuse cases of too few patients: one each is for training, validation and test."""
     patients = {item["patient"] for item in items}
     if len(patients) < FEWEST_CASES:
         raise ValueError(
             f"{_describe_few(items, patients)}, and no split may separate those of one: give cases "
-            f"of {FEWEST_CASES} or more, or correct --patients"
+            f"of {FEWEST_CASES} or more{f', or correct {source}' if source else ''}"
         )
 
 
@@ -419,12 +429,17 @@ def _list_item(pair: Pair, patients: str | None) -> dict[str, Any]:
             )
         patient = match[1]
     label = pair.label or Path()
-    images = [None if file is None else str(file.absolute()) for file in pair.images]
+    images = [None if file is None else str(_make_absolute(file)) for file in pair.images]
     paths = {
         "image": images if len(pair.channels) > 1 else images[0],
-        "label": str(label.absolute()),
+        "label": str(_make_absolute(label)),
     }
     fold = {} if pair.fold is None else {"fold": pair.fold}
-    readers = {name: str(file.absolute()) for name, file in pair.readers.items()}
+    readers = {name: str(_make_absolute(file)) for name, file in pair.readers.items()}
     more = {**fold, **({"readers": readers} if readers else {})}
     return {"case": pair.case, "patient": patient, **paths, **more}
+
+
+def _make_absolute(path: Path) -> Path:
+    """An absolute path without .., whose last part is as it is, even where it is a link."""
+    return path.parent.resolve() / path.name if ".." in path.parts else path.absolute()

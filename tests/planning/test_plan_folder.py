@@ -198,7 +198,7 @@ def test_image_and_label_of_a_case_that_are_exchanged_are_a_fault_that_names_it(
 
 
 def test_cases_of_too_few_patients_are_refused(data):
-    with pytest.raises(ValueError, match=r"6 cases are of 1 patient, .* or correct --patients"):
+    with pytest.raises(ValueError, match=r"6 cases are of 1 patient, .* or correct --patients$"):
         plan_folder("kidney", data, patients="(p)")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from medseg.base.channels.file_names import make_channel_name
 from medseg.base.text import count_noun, shorten_list
 from medseg.datasets.own.pair_files import Pair
-from medseg.datasets.sources.dataset_json import read_json
+from medseg.datasets.sources.dataset_json import read_object
 from medseg.ingest import IngestError
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.volumes.file import read_file_header
@@ -82,15 +82,17 @@ def read_channel_names(folder: Path) -> tuple[str, ...]:
     file = folder / "dataset.json"
     if not file.is_file():
         return ()
+    content = read_object(file)
     try:
-        content = read_json(file)
         named = content.get("channel_names") or content.get("modality") or {}
         listed = (
             named if isinstance(named, list) else [named[key] for key in sorted(named, key=int)]
         )
         names = [make_channel_name(str(name)) for name in listed]
     except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"{file} names no channels ({error}): correct it") from error
+        raise ValueError(
+            f'{file} names no channels: write them as {{"channel_names": {{"0": "T1", "1": "T2"}}}}'
+        ) from error
     twice = {name for name, count in Counter(names).items() if count > 1 or not name}
     return tuple(f"{name}_{i}" if name in twice else name for i, name in enumerate(names))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from medseg.base.class_values import check_classes
 from medseg.base.text import shorten_list
-from medseg.datasets.sources.dataset_json import read_json
+from medseg.datasets.sources.dataset_json import read_object
 
 logger = logging.getLogger(__name__)
 
@@ -131,10 +131,14 @@ def _read_labels(
     file = folder / "dataset.json"
     if not file.is_file():
         return {}
+    labels = read_object(file).get("labels") or {}
     try:
-        return read(read_json(file).get("labels") or {})
+        return read(labels)
     except (ValueError, TypeError, AttributeError, IndexError) as error:
-        raise ValueError(f"{file} names no labels ({error}): pass --classes") from error
+        raise ValueError(
+            f'{file} names no labels: write whole numbers, as in {{"labels": {{"background": 0, '
+            '"kidney": 1}}, or pass --classes'
+        ) from error
 
 
 def _read_values(labels: Mapping[str, Any]) -> dict[str, list[int]]:

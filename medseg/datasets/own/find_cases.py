@@ -18,6 +18,7 @@ from medseg.datasets.own.jpeg_masks import convert_masks
 from medseg.datasets.own.listed_cases import read_datalist, read_table
 from medseg.datasets.own.pair_files import Pair, list_image_files, pair_files
 from medseg.datasets.own.structures.join_structures import join_structures
+from medseg.ingest.formats import is_named_dicom, is_picture_file, is_volume_file
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ def find_cases(
             that matches nothing.
     """
     if data.is_file():
+        if is_volume_file(data) or is_picture_file(data) or is_named_dicom(data):
+            raise ValueError(
+                f"{data} is a single image: give the folder that holds images and labels, or a "
+                ".csv that names them"
+            )
         if images or labels:
             raise ValueError(f"{data} names the files itself: pass no --images and --labels")
         read = read_datalist if data.suffix == ".json" else read_table

@@ -32,12 +32,15 @@ def read_given_folds(folder: Path, cases: Sequence[str]) -> dict[str, int]:
     if not file.is_file():
         return {}
     try:
-        splits = [
-            (set(map(str, split["train"])), set(map(str, split["val"])))
-            for split in read_json(file)
-        ]
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{file} holds no list of train and val ({error}): correct it") from error
+        content = read_json(file)
+    except ValueError as error:
+        raise ValueError(f"{file} cannot be used, {error}: correct it") from error
+    try:
+        splits = [(set(map(str, one["train"])), set(map(str, one["val"]))) for one in content]
+    except (TypeError, KeyError) as error:
+        raise ValueError(
+            f'{file} holds no list of train and val: write [{{"train": [...], "val": [...]}}, ...]'
+        ) from error
     known, named = set(cases), set().union(*(train | val for train, val in splits))
     if named != known:
         odd = sorted(named ^ known)

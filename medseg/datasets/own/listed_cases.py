@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from medseg.base.text import shorten_list
 from medseg.datasets import fold_split
 from medseg.datasets.own.pair_files import SEVERAL_READERS, Pair
 from medseg.ingest.formats import strip_suffix
@@ -49,9 +50,7 @@ def read_table(path: Path, *, several_readers: bool = False) -> tuple[list[Pair]
             reader.fieldnames = columns
             rows = [*enumerate(reader, start=2)]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(
-            f"{path} is no table of text ({error}): save it as CSV in UTF-8"
-        ) from error
+        raise ValueError(f"{path} is no table of text: save it as CSV in UTF-8") from error
     readers = [name for name in columns if name.startswith(_READER)]
     _check_columns(path, columns, readers, several_readers=several_readers)
     filled = [(line, row) for line, row in rows if any(str(v or "").strip() for v in row.values())]
@@ -59,7 +58,21 @@ def read_table(path: Path, *, several_readers: bool = False) -> tuple[list[Pair]
         raise ValueError(f"{path} names no case: add a line for each")
     if several_readers:
         filled = [(line, _put_readers(row, _list_readers(row, readers))) for line, row in filled]
-    return _make_pairs(filled, path)
+    pairs, faults = _make_pairs(filled, path)
+    return pairs, [*_find_surplus(filled, columns, path), *faults]
+
+
+def _find_surplus(
+    rows: Iterable[tuple[int, Mapping[Any, Any]]], columns: Sequence[str], path: Path
+) -> list[str]:
+    """A line for each row with more cells than columns."""
+    surplus = ((line, [cell for cell in row.get(None) or () if cell.strip()]) for line, row in rows)
+    return [
+        f"line {line} of {path.name} has more cells than the {len(columns)} columns "
+        f"({shorten_list(cells)}): take them out, or put names with a separator in quotes"
+        for line, cells in surplus
+        if cells
+    ]
 
 
 def _check_columns(

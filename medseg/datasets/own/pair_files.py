@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,15 +30,28 @@ from medseg.ingest.formats import (
 logger = logging.getLogger(__name__)
 
 _LABEL_WORDS = """
-    label labels labelstr labelsts labelsva lbl mask masks seg segs segm segmentation segmentations
-    dseg gt gts groundtruth truth annotation annotations annot roi rois manual target targets
+    label labels labelstr labelsts labelsva lbl lbls mask masks msk msks seg segs segm segmentation
+    segmentations dseg gt gts groundtruth truth annotation annotations annot roi rois manual target
+    targets
+    maske masken etikett etiketten segmentierung segmentierungen annotationen
+    masque masques etiquette etiquettes
+    mascara mascaras etiqueta etiquetas segmentacion segmentaciones anotacion anotaciones
+    maschera maschere etichetta etichette segmentazione segmentazioni
+    rotulo rotulos segmentacao segmentacoes
 """
 _IMAGE_WORDS = """
     image images imagestr imagests imagesva img imgs scan scans volume volumes vol data raw input
     inputs original originals
-"""
+    bild bilder aufnahme aufnahmen daten
+    donnees
+    imagen imagenes datos
+    immagine immagini dati
+    imagem imagens dados
+"""  # English, German, French, Spanish, Italian, Portuguese; without accents
 LABEL_WORDS = frozenset(_LABEL_WORDS.split())
 IMAGE_WORDS = frozenset(_IMAGE_WORDS.split())
+
+_ACCENTS = re.compile("[\u0300-\u036f]")
 
 SEVERAL_READERS = "where they are of several readers, pass --readers consensus, staple or mean"
 
@@ -116,6 +130,13 @@ def pair_files(
         all_words[file] = words
         if is_label or images is None or _matches(path, images):
             found[is_label][file] = key
+    for option, pattern in (("--images", images), ("--labels", labels)):
+        if pattern is not None and not any(_matches(path, pattern) for path in paths.values()):
+            some = shorten_list([str(path) for path in paths.values()])
+            raise ValueError(
+                f"no file in {root.absolute()} matches {option} '{pattern}' ({some}): correct the "
+                "pattern, which is of the path below that folder, or of the name"
+            )
     _check_kinds(root, found[False], found[True])
     if not several_readers:
         pairs, faults = _pair(found[False], found[True], root)
@@ -152,14 +173,18 @@ def _count_shared_folders(paths: Iterable[PurePosixPath]) -> int:
 
 
 def _split(path: PurePosixPath) -> list[list[str]]:
-    """The words of each part of a path in small letters; "mask12" is two words, "t1ce" is one."""
+    """The words of each part of a path; "mask12" is two words, "t1ce" is one.
+
+    They are in small letters and without accents.
+    """
     stem = path.stem if is_picture_file(path.name) else strip_suffix(path.name)
     return [_split_name(part) for part in (*path.parts[:-1], stem)]
 
 
 def _split_name(name: str) -> list[str]:
     words: list[str] = []
-    for word in re.findall(r"[a-z0-9]+", name.lower()):
+    parts = unicodedata.normalize("NFKD", name.casefold())
+    for word in re.findall(r"[^\W_]+", _ACCENTS.sub("", parts)):
         letters, digits = re.fullmatch(r"([a-z]*)(.*)", word).groups()  # type: ignore[union-attr]
         is_known = letters in LABEL_WORDS | IMAGE_WORDS and digits.isdigit()
         words += [letters, digits] if is_known else [word]
@@ -193,13 +218,13 @@ def _matches(path: PurePosixPath, pattern: str) -> bool:
 
 def _check_kinds(root: Path, images: Iterable[Path], labels: Iterable[Path]) -> None:
     if not labels:
-        some = shorten_list([file.name for file in images])
+        some = shorten_list([str(file.relative_to(root)) for file in images])
         raise ValueError(
             f"none of the files in {root.absolute()} is known for a label by its name ({some}): "
             "pass a pattern that labels match, such as --labels '*_seg.nii.gz'"
         )
     if not images:
-        some = shorten_list([file.name for file in labels])
+        some = shorten_list([str(file.relative_to(root)) for file in labels])
         raise ValueError(
             f"all files in {root.absolute()} are labels by their names ({some}): pass a pattern "
             "that images match, such as --images '*_ct.nii.gz'"

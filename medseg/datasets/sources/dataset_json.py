@@ -68,8 +68,34 @@ def read_json(path: Path) -> Any:
         raise ValueError(f"it has {size} bytes, more than the {MOST_BYTES} of any list of cases")
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"it is no valid JSON from {place} on") from error
+    except UnicodeDecodeError as error:
+        raise ValueError("it is no text in UTF-8") from error
     except RecursionError as error:
         raise ValueError(f"it is nested too deeply to be a {path.name}") from error
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The content of a JSON file that holds names with values, `{"labels": ...}`.
+
+    Raises:
+        ValueError: as `read_json`, or it holds something else; the line names the file.
+        OSError: it cannot be read.
+
+    Example:
+        >>> read_object(Path("dataset.json"))["labels"]  # doctest: +SKIP
+        {'background': 0, 'kidney': 1}
+    """
+    try:
+        content = read_json(path)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be used, {error}: correct it") from error
+    if not isinstance(content, dict):
+        kind = "a list" if isinstance(content, list) else "a single value"
+        raise ValueError(f'{path} holds {kind}: write names and values, as in {{"labels": ...}}')
+    return content
 
 
 def read_declaration(path: Path) -> Declaration:

@@ -105,6 +105,12 @@ def test_names_in_dataset_json_that_are_alike_are_told_apart_and_damage_is_refus
     file.write_text(json.dumps({"channel_names": "T1"}))
     with pytest.raises(ValueError, match="names no channels"):
         read_channel_names(tmp_path)
+    for text in ("[]", "{"):
+        file.write_text(text)
+        with pytest.raises(ValueError, match=r"dataset\.json") as refused:
+            read_channel_names(tmp_path)
+        assert "object" not in str(refused.value)
+        assert "Expecting" not in str(refused.value)
 
 
 def save_volumes(path, count):

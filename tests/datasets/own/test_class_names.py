@@ -38,11 +38,25 @@ def test_names_of_values_that_do_not_occur_are_left_out(tmp_path):
     assert choose_classes(tmp_path, "x", [0, 1]) == {"a": [1]}
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"labels": {"a": "b"}}'])
-def test_a_damaged_file_is_refused(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", r"dataset.json cannot be used, it is no valid JSON from line 1, column 2 on: corre"),
+        ("[]", r"dataset.json holds a list: write names and values"),
+        ('{"labels": {"a": "b"}}', "names no labels: write whole numbers, .* or pass --classes"),
+        ('{"labels": ["a"]}', "names no labels"),
+    ],
+)
+def test_a_damaged_file_is_refused(tmp_path, text, message):
     (tmp_path / "dataset.json").write_text(text)
-    with pytest.raises(ValueError, match="names no labels"):
+    with pytest.raises(ValueError, match=message):
         choose_classes(tmp_path, "x", [0, 1])
+
+
+def test_masks_of_1_and_of_255_are_one_class_unless_the_file_names_others(tmp_path):
+    assert choose_classes(tmp_path, "x", [0, 1, 255], mixed=True) == {"x": [1, 255]}
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"1": "a", "255": "b"}}))
+    assert choose_classes(tmp_path, "x", [0, 1, 255], mixed=True) == {"a": [1], "b": [255]}
 
 
 @pytest.mark.parametrize(

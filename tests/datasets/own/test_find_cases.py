@@ -34,3 +34,10 @@ def test_a_folder_that_is_not_there_or_has_no_images_is_refused(data):
 def test_a_rule_and_a_pattern_do_not_go_together(data):
     with pytest.raises(ValueError, match="either one pattern of files, or one rule or more"):
         find_cases(data, out=data, labels=["*_seg.nii.gz", "Kidney*=kidney"])
+
+
+def test_a_single_image_is_refused_with_what_to_pass(data):
+    for name in ("images/p0.nii.gz", "a.png", "a.dcm"):
+        (data / name).touch()
+        with pytest.raises(ValueError, match="is a single image: give the folder that holds"):
+            find_cases(data / name, out=data)

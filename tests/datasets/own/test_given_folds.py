@@ -47,5 +47,8 @@ def test_splits_that_are_no_cross_validation_are_refused(data, validated, messag
 
 def test_damaged_splits_are_refused(data):
     (data / "splits_final.json").write_text('[{"train": ["p0"]}]')
-    with pytest.raises(ValueError, match="holds no list of train and val"):
+    with pytest.raises(ValueError, match=r'holds no list of train and val: write \[\{"train"'):
+        plan_folder("kidney", data)
+    (data / "splits_final.json").write_text("[{")
+    with pytest.raises(ValueError, match="cannot be used, it is no valid JSON from line 1, colu"):
         plan_folder("kidney", data)

@@ -178,3 +178,34 @@ def test_a_column_for_each_channel_names_its_images(data):
     ]
     with pytest.raises(ValueError, match="has the columns image and image_t1: leave out"):
         find_cases(write_table(data, "image,image_t1,label", "a,b,c"), out=data)
+
+
+def test_a_line_with_more_cells_than_columns_is_a_fault_and_an_empty_one_more_is_not(data):
+    good = "images/p0.nii.gz,labels/p0.nii.gz"
+    table = write_table(data, "image,label", f"{good},", "images/p1.nii.gz,labels/p1.nii.gz,x,y")
+    assert find_cases(table, out=data).faults == [
+        "line 3 of cases.csv has more cells than the 2 columns (x, y): take them out, or put names "
+        "with a separator in quotes"
+    ]
+
+
+def test_what_is_no_text_is_refused_without_the_words_of_a_program(data):
+    table = data / "cases.csv"
+    table.write_bytes("image,label".encode("utf-16"))
+    with pytest.raises(ValueError, match=r"cases.csv is no table of text: save it as CSV in UTF-8"):
+        find_cases(table, out=data)
+
+
+def test_too_few_patients_of_a_table_are_not_blamed_on_an_option(data):
+    lines = [f"images/p{n}.nii.gz,labels/p{n}.nii.gz,x" for n in range(6)]
+    table = write_table(data, "image,label,patient", *lines)
+    with pytest.raises(ValueError, match=r"or more, or correct the patients in cases\.csv$"):
+        plan_folder("kidney", table)
+
+
+def test_paths_of_a_list_have_no_dots(data):
+    lines = [f"labels/../images/p{n}.nii.gz,labels/p{n}.nii.gz" for n in range(6)]
+    planned = plan_folder("kidney", write_table(data, "image,label", *lines))
+    assert planned.items[0]["image"] == str(data / "images" / "p0.nii.gz")
+    planned = plan_folder("kidney", data / ".." / data.name)
+    assert planned.items[0]["label"] == str(data / "labels" / "p0.nii.gz")

@@ -45,6 +45,12 @@ SINGLE = {
     "derivatives/manual/sub-02/anat/sub-02_dseg.nii.gz",
     "below a folder of segmentation": "my_segmentation/images/a.nii my_segmentation/masks/a.nii "
     "my_segmentation/images/b.nii my_segmentation/masks/b.nii",
+    "img and msk": "p0_img.nii p0_msk.nii p1_img.nii p1_msk.nii",
+    "German": "Bilder/Fall_1_ä.nii Masken/Fall_1_ä.nii Bilder/Fall_1_ö.nii Masken/Fall_1_ö.nii",
+    "French": "images/a.nii étiquettes/a.nii images/b.nii étiquettes/b.nii",
+    "French masks": "images/a.png masques/a.png images/b.png masques/b.png",
+    "Spanish": "Imágenes/a.nii Máscaras/a.nii Imágenes/b.nii Máscaras/b.nii",
+    "other letters": "images/患者1.nii labels/患者1.nii images/患者2.nii labels/患者2.nii",
     "KiTS": "case_00000/imaging.nii.gz case_00000/segmentation.nii.gz case_00001/imaging.nii.gz "
     "case_00001/segmentation.nii.gz",
 }
@@ -118,6 +124,18 @@ def test_patterns_say_what_names_do_not(tmp_path):
         "p1": (["p1/ct.nii"], "p1/liver.nii"),
         "p2": (["p2/ct.nii"], "p2/liver.nii"),
     }
+
+
+def test_a_pattern_that_no_file_matches_is_refused_with_the_paths_that_there_are(tmp_path):
+    make(tmp_path, "Bilder/a.nii Ziele/a.nii")
+    with pytest.raises(
+        ValueError, match=r"matches --images '\*.foo' \(Bilder/a.nii, Ziele/a.nii\)"
+    ):
+        pair_files(tmp_path, images="*.foo")
+    with pytest.raises(ValueError, match=r"no file in .* matches --labels 'Ziel/\*'"):
+        pair_files(tmp_path, labels="Ziel/*")
+    with pytest.raises(ValueError, match=r"by its name \(Bilder/a.nii, Ziele/a.nii\)"):
+        pair_files(tmp_path)
 
 
 def test_nothing_but_labels_and_no_file_at_all_are_refused(tmp_path):
