@@ -49,6 +49,7 @@ class RecordRun:
         best_weights: the handler that writes the weights.
         record: what the run is made of, see `medseg.engines.describe_run`.
         test_cases: number of the cases that are kept for a test.
+        publish: whether the bundle gets the weights at the end, see `publish_if_none`.
 
     Raises:
         FileNotFoundError: when the trainer starts, if the bundle lacks a file.
@@ -67,6 +68,7 @@ class RecordRun:
         best_weights: BestWeights,
         record: Mapping[str, Any] | None = None,
         test_cases: int | None = None,
+        publish: bool = True,
     ) -> None:
         self.folder = Path(output_dir)
         self.bundle = Path(bundle_root)
@@ -74,6 +76,7 @@ class RecordRun:
         self.best_weights = best_weights
         self.record = record
         self.test_cases = test_cases
+        self.publish = publish
         self._run: dict[str, Any] = {}
         self._seconds_before = 0.0
         self._started = 0.0
@@ -125,7 +128,8 @@ class RecordRun:
             with whole(own) as partial:
                 shutil.copyfile(self.best_weights.path, partial)
             copy_trained_on(self.best_weights.path, own)
-        publish_if_none(self.folder, self.bundle, replace=_is_given_cases(self.config))
+        if self.publish:
+            publish_if_none(self.folder, self.bundle, replace=_is_given_cases(self.config))
 
     def _describe(self, engine: Engine) -> dict[str, Any]:
         choices = {key: self.config.get(key) for key in ("name", "seed", *_SPLIT)}

@@ -10,7 +10,7 @@ from typing import Any
 from medseg.base.path_keys import NESTED_PATH_KEYS
 
 MAY_CHANGE = (
-    *("max_epochs", "hours", "patience", "val_interval", "resume"),
+    *("max_epochs", "hours", "patience", "val_interval", "resume", "publish"),
     *("num_workers", "device", "backend", "mixed_precision", "checkpointing"),
     *("output_dir", "resume_file", "weights", "cache", "cache_dir", "bundle_root"),
     *("dataset_dir", "encoder_weights", "start_from", "overlay_cases"),

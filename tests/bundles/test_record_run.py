@@ -8,13 +8,14 @@ import torch
 from bundles.running_config import CHANGES, as_run
 from ignite.engine import Engine
 
+from medseg.bundles import record_run
 from medseg.bundles.record_run import RecordRun, read_run
 
 
 class TinyTraining:
     """An engine that does nothing, with the handler, in the folder of a run."""
 
-    def __init__(self, bundle, folder, *, record=None, data=None, **changes):
+    def __init__(self, bundle, folder, *, record=None, data=None, publish=True, **changes):
         self.folder = folder
         self.best = SimpleNamespace(epoch=0, scores={}, path=folder / "models" / "model.pt")
         self.engine = Engine(lambda engine, batch: None)
@@ -26,6 +27,7 @@ class TinyTraining:
             best_weights=self.best,
             record=record,
             test_cases=4,
+            publish=publish,
         )
         handler.attach(self.engine)
 
@@ -108,6 +110,19 @@ def test_a_run_on_cases_that_a_program_hands_in_replaces_the_weights(committed, 
         assert weights.read_bytes() == expected
     (kept,) = (committed / "liver" / "replaced").glob("model-*.pt")
     assert kept.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("publish", [True, False])
+def test_the_bundle_is_offered_the_weights_unless_the_run_is_not_to_publish_them(
+    committed, tmp_path, publish, monkeypatch
+):
+    offered = []
+    monkeypatch.setattr(record_run, "publish_if_none", lambda run, *_, **__: offered.append(run))
+    training = TinyTraining(committed / "liver", tmp_path / "run", publish=publish)
+    training.best.path.parent.mkdir(parents=True)
+    training.best.path.write_bytes(b"new")
+    training.run(1)
+    assert offered == ([tmp_path / "run"] if publish else [])
 
 
 def test_a_damaged_run_json_is_named(tmp_path):

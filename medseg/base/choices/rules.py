@@ -200,6 +200,7 @@ RULES: Mapping[str, Rule] = {
             "score_lesions",
             "save_probabilities",
             "all_cases",
+            "publish",
             "keep_predictions",
             "resample",
             "force",

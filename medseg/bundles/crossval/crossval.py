@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 SUMMARY = "summary.json"
 _READERS = "readers.csv"  # of each fold whose cases have several readers
 _WITHOUT_COMPANION: Mapping[str, Any] = {"companion": None, "companion_share": None}
-_OWN = ("fold", "output_dir", "resume", "resume_file", "weights")
+_OWN = ("fold", "output_dir", "resume", "resume_file", "weights", "publish")
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ def run_fold(bundle: Path, fold: Fold, *, arguments: Sequence[str] = ()) -> None
         resume = (fold.folder / _RESUME).is_file()
         logger.info("fold %d: %s", fold.number, "training goes on" if resume else "training")
         words = ["train", "-b", str(bundle), f"--fold={fold.number}"]
-        words += [f"--output_dir={fold.folder}", f"--resume={resume}", *arguments]
+        words += [f"--output_dir={fold.folder}", f"--resume={resume}", "--publish=False"]
+        words += arguments
         _run(words, fold)
         _mark(done, list(arguments))
     elif (before := json.loads(done.read_text())) != list(arguments):

@@ -30,7 +30,7 @@ def test_a_fold_is_trained_and_scored_once(tmp_path, ran):
     run_fold(Path("bundle"), fold, arguments=["--max_epochs=2"])
     train, evaluate = commands
     assert train[:4] == ["train", "-b", "bundle", "--fold=3"]
-    assert train[-2:] == ["--resume=False", "--max_epochs=2"]
+    assert train[-3:] == ["--resume=False", "--publish=False", "--max_epochs=2"]
     assert evaluate[:3] == ["evaluate", "-b", str(fold.folder)]
     assert "--keep_predictions=True" in evaluate
     assert "--largest_only=[]" in evaluate
