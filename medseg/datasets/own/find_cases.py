@@ -72,6 +72,8 @@ def find_cases(
             raise ValueError(f"{data} names the files itself: pass no --images and --labels")
         read = read_datalist if data.suffix == ".json" else read_table
         found = FoundCases(*read(data, several_readers=several_readers))
+        if not (several_readers or found.faults) and any(pair.readers for pair in found.pairs):
+            found = _join_structures(found, out, ())
         return _convert_masks(found, out)
     if not data.is_dir():
         raise FileNotFoundError(

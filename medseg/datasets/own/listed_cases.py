@@ -10,7 +10,7 @@ from typing import Any
 
 from medseg.base.text import shorten_list
 from medseg.datasets import fold_split
-from medseg.datasets.own.pair_files import SEVERAL_READERS, Pair
+from medseg.datasets.own.pair_files import Pair
 from medseg.ingest.formats import strip_suffix
 
 _NEEDED = ("image", "label")
@@ -32,7 +32,8 @@ def read_table(path: Path, *, several_readers: bool = False) -> tuple[list[Pair]
     Args:
         path: of the table.
         several_readers: whether the labels are in columns such as label_1 and label_2, one for each
-            reader; a cell is empty where a reader has not seen the case.
+            reader; a cell is empty where a reader has not seen the case. They are also read where
+            there are several such columns and none is called label.
 
     Returns:
         The cases, and what is wrong, a line for each fault.
@@ -52,6 +53,7 @@ def read_table(path: Path, *, several_readers: bool = False) -> tuple[list[Pair]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} is no table of text: save it as CSV in UTF-8") from error
     readers = [name for name in columns if name.startswith(_READER)]
+    several_readers = several_readers or (len(readers) > 1 and "label" not in columns)
     _check_columns(path, columns, readers, several_readers=several_readers)
     filled = [(line, row) for line, row in rows if any(str(v or "").strip() for v in row.values())]
     if not filled:
@@ -93,11 +95,10 @@ def _check_columns(
         )
     needed = ("image",) * (not channels) + ("label",) * (not several_readers)
     if missing := [name for name in needed if name not in columns]:
-        hint = f"; {SEVERAL_READERS}" if len(readers) > 1 and missing == ["label"] else ""
         raise ValueError(
             f"{path} has no column {' and '.join(missing)} {has}: its first line must name "
             f"{', '.join(_NEEDED)}, or image_... of each channel, and may name "
-            f"{', '.join(_KNOWN[2:])}{hint}"
+            f"{', '.join(_KNOWN[2:])}"
         )
 
 

@@ -189,6 +189,9 @@ def _say_classes(
         "each label file of a case is a structure: %s; written as one label map each into %s",
         *(", ".join(values), out / FOLDER),
     )
+    distinct = {name for pair in pairs for name in pair.readers}
+    if others := sorted(distinct - class_of.keys()):
+        logger.warning("left out, without a rule of --labels: %s", shorten_list(others))
     there = Counter(name for pair in pairs for name in {class_of.get(n) for n in pair.readers})
     lacking = [
         f"{name} in {len(pairs) - there[name]} of {count_noun(len(pairs), 'case')}"

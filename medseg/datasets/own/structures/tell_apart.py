@@ -83,8 +83,8 @@ def _describe(pairs: Sequence[Pair], why: str) -> str:
     several = [pair for pair in pairs if len(pair.readers) > 1]
     some = shorten_list([file.name for file in several[0].readers.values()])
     number = count_noun(len(several), "case has", plural="cases have")
-    name = next(iter(several[0].readers))
+    rules = " ".join(f"--labels '{name}={name}'" for name in [*several[0].readers][:2])
     return (
         f"{number} several labels, such as {several[0].case} ({some}), and {why}: "
-        f"{SEVERAL_READERS}; where each is a structure, name its class, --labels '{name}={name}'"
+        f"{SEVERAL_READERS}; where each is a structure, name the class of each, {rules}"
     )

@@ -84,12 +84,13 @@ def test_a_structure_within_another_is_a_region_of_it(scans, tmp_path, caplog):
     assert "tumour lies within liver, which has its voxels too" in caplog.text
 
 
-def test_rules_join_structures_and_leave_others_out(scans, tmp_path):
+def test_rules_join_structures_and_leave_others_out(scans, tmp_path, caplog):
     rules = ["spleen=organ", "kidney*=organ"]
     found = find_cases(scans, out=tmp_path / "out", labels=rules)
     assert found.classes == {"organ": [1]}
     label, _ = load(found.pairs[0].label)
     np.testing.assert_array_equal(label, box(6, 9))
+    assert "left out, without a rule of --labels: liver" in caplog.text
     with pytest.raises(ValueError, match=r"'heart=heart' .* no name: these are kidney_left, liver"):
         find_cases(scans, out=tmp_path / "out", labels=["heart=heart"])
 
@@ -142,3 +143,18 @@ def test_objects_of_other_names_in_each_case_are_one_class(tmp_path, caplog):
         expected[2 + 5 * number : 5 + 5 * number, 4:9] = 1
     np.testing.assert_array_equal(label, expected)
     assert "6 label files of 3 cases are of single objects: one class together" in caplog.text
+
+
+def test_a_column_of_a_table_for_each_structure_is_read_likewise(scans, tmp_path):
+    names = ("liver", "spleen")
+    rows = [
+        ",".join(
+            [f"s{n}/ct.nii.gz", *(f"s{n}/segmentations/{name}.nii.gz" for name in names), f"c{n}"]
+        )
+        for n in range(3)
+    ]
+    table = scans / "cases.csv"
+    table.write_text("\n".join(["image,label_liver,label_spleen,case", *rows]))
+    found = find_cases(table, out=tmp_path / "out")
+    assert (found.faults, found.classes) == ([], {"liver": [1], "spleen": [2]})
+    np.testing.assert_array_equal(load(found.pairs[0].label)[0], box(0, 6) + 2 * box(6, 8))

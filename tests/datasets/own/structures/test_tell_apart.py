@@ -50,7 +50,7 @@ def test_masks_that_share_most_voxels_may_be_of_readers(names):
     one = {names[0]: (0, 20), names[1]: (2, 21)}
     with pytest.raises(ValueError, match=r"share voxels, with a mean Dice of 0.92: .*--readers"):
         tell(one, one)
-    with pytest.raises(ValueError, match=r"--labels 'kidney_anna=kidney_anna'"):
+    with pytest.raises(ValueError, match=r"--labels 'kidney_anna=kidney_anna' --labels"):
         tell(*[{"kidney_anna": (0, 9), "kidney_bob": (1, 9), "spleen_anna": (20, 30)}] * 2)
 
 
