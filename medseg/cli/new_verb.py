@@ -219,7 +219,7 @@ def _describe(made: "MadeBundle", datalist: Path) -> dict[str, Any]:
         "datalist": str(datalist.absolute()),
         "classes": planned.classes,
         "dicom": [list(row) for row in planned.dicom_rows],
-        "fingerprint": asdict(planned.found),
+        "fingerprint": {**asdict(planned.found), "anisotropy": planned.found.anisotropy},
         "plan": [asdict(choice) for choice in made.choices],
         "doubts": [asdict(doubt) for doubt in planned.doubts],
         "readers": planned.readers.summarise() if planned.readers else None,

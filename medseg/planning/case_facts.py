@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from medseg.base.masks import label_components
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.read_label import read_label, to_values
 from medseg.geometry import Geometry
@@ -30,6 +31,9 @@ THUMBNAIL = 24
 
 PICTURE_PIXELS = 224
 """The longer side of the picture of a case."""
+
+MOST_PARTS = 1_000
+"""Of the connected parts of a label in a case so many are kept."""
 
 PERCENTILES = (0.5, 50.0, 99.5)
 
@@ -70,6 +74,8 @@ class CaseFacts:
         thumbnail: a small picture with the labels, as JPEG.
         labelled_slices: of a volume, how many slices hold a label, cut along each axis.
         sides_touched: of the image, at how many labels lie: 6 at most, of a picture 4.
+        parts: label value -> voxels of each of its connected parts, at most `MOST_PARTS`, the
+            largest first.
     """
 
     case: str
@@ -82,6 +88,7 @@ class CaseFacts:
     thumbnail: bytes = b""
     labelled_slices: tuple[int, ...] = ()
     sides_touched: int = 0
+    parts: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
 
 def measure_case(pair: Pair, *, resample_channels: bool = False) -> CaseFacts:
@@ -142,6 +149,7 @@ def _measure_volume(
         ),
         labelled_slices=_count_labelled_slices(label),
         sides_touched=_count_sides(label),
+        parts=_measure_parts(label),
     )
 
 
@@ -202,6 +210,7 @@ def _measure_picture(case: str, image_path: Path, label_path: Path) -> CaseFacts
             image if len(image) == 3 else image[0], label, pixels=PICTURE_PIXELS
         ),
         sides_touched=_count_sides(label),
+        parts=_measure_parts(label),
     )
 
 
@@ -217,6 +226,17 @@ def _count_sides(label: NDArray[np.uint8]) -> int:
 def _count(label: NDArray[np.uint8]) -> dict[int, int]:
     counts = np.bincount(label.ravel(), minlength=256)
     return {value: int(count) for value, count in enumerate(counts) if count}
+
+
+def _measure_parts(label: NDArray[np.uint8]) -> dict[int, tuple[int, ...]]:
+    """The voxels of the connected parts of each label."""
+    found = {}
+    for value, box in enumerate(ndimage.find_objects(label), start=1):
+        if box is not None:
+            pieces, _ = label_components(label[box] == value)
+            sizes = np.sort(np.bincount(pieces.ravel())[1:])[::-1][:MOST_PARTS]
+            found[value] = tuple(int(n) for n in sizes)
+    return found
 
 
 def _sample(values: NDArray) -> NDArray[np.float32]:

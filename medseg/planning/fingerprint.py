@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,9 @@ class Fingerprint:
         channels: the values of each.
         one_sided_axes: axes along which the labels of all cases lie more to one side.
         labelled_slices: mean number of slices with a label, cut along each axis; of volumes.
+        parts: label value -> connected parts of it, the median of the cases that have it.
+        part_mm: label value -> the edge of a cube of the median volume of all its parts, in mm; in
+            pixels for pictures.
     """
 
     cases: int
@@ -85,6 +88,13 @@ class Fingerprint:
     channels: tuple[ChannelValues, ...]
     one_sided_axes: tuple[int, ...]
     labelled_slices: tuple[float, ...] = ()
+    parts: dict[int, float] = field(default_factory=dict)
+    part_mm: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def anisotropy(self) -> float:
+        """How many times longer than the shortest side of the median voxel its longest one is."""
+        return max(self.spacing_mm) / min(self.spacing_mm)
 
 
 def make_fingerprint(facts: Sequence[CaseFacts]) -> Fingerprint:
@@ -107,6 +117,11 @@ def make_fingerprint(facts: Sequence[CaseFacts]) -> Fingerprint:
     coarse = int(median.argmax())
     tenth = round(float(np.percentile(spacing[:, coarse], 10)), 4)
     foreground = {value: _collect(facts, value) for value in values if value}
+    parts = {
+        value: each
+        for value in foreground
+        if (each := [one.parts[value] for one in facts if one.parts.get(value)])
+    }
     total = sum(sum(counts) for counts in foreground.values())
     return Fingerprint(
         cases=len(facts),
@@ -133,6 +148,11 @@ def make_fingerprint(facts: Sequence[CaseFacts]) -> Fingerprint:
             round(float(np.mean(each)), 1)
             for each in zip(*(one.labelled_slices for one in facts), strict=True)
         ),
+        parts={value: float(np.median(list(map(len, each)))) for value, each in parts.items()},
+        part_mm={
+            value: float(np.median(np.concatenate(each)) * np.prod(median)) ** (1 / dimensions)
+            for value, each in parts.items()
+        },
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -66,6 +67,10 @@ STEP_SHARE = 0.8
 """Of the time of a training; the rest is for reading, augmentation and validation."""
 
 FLIP_PROB = 0.5
+AFFINE_PROB = 0.3
+ROTATE_RAD = 0.2
+SCALE_RANGE = 0.15
+OVERLAP = 0.5
 CHANNEL_DROPOUT = 0.2
 
 AXES = {
@@ -82,6 +87,19 @@ class Choice:
     key: str
     value: Any
     why: str
+
+
+_AFFINE = (
+    Choice("affine_prob", AFFINE_PROB, "the chance of a patch to be turned and scaled"),
+    Choice(
+        "rotate_rad",
+        ROTATE_RAD,
+        f"turned by up to {math.degrees(ROTATE_RAD):.0f} degrees, as bodies lie and are held",
+    ),
+    Choice(
+        "scale_range", SCALE_RANGE, f"scaled by up to {100 * SCALE_RANGE:.0f} %, as people differ"
+    ),
+)
 
 
 def make_plan(
@@ -322,9 +340,9 @@ def _explain_patch(
     most: int,
 ) -> list[Choice]:
     whole = "x".join(map(str, shape))
+    unit = "voxels" if len(shape) == 3 else "pixels"
     why = f"the median image, {whole}, rounded up to what the levels divide"
     if any(n < all_of_it for n, all_of_it in zip(patch, shape, strict=True)):
-        unit = "voxels" if len(shape) == 3 else "pixels"
         why = (
             f"a part of the median image, {whole}, of at most {most} {unit}: it was shortened "
             "where it is longest, and rounded up to what the levels divide"
@@ -332,12 +350,12 @@ def _explain_patch(
     choices = [Choice("image_size", list(patch), why)]
     if any(set(step) != {2} for step in strides):
         rule = (
-            f"each level halves an axis that has {2 * FEWEST_AT_BOTTOM} voxels or more, unless its "
-            "voxels are much longer than along the others"
+            f"each level halves an axis that has {2 * FEWEST_AT_BOTTOM} {unit} or more, unless its "
+            f"{unit} are much longer than along the others"
         )
         choices.append(Choice("strides", [list(step) for step in strides], rule))
     if any(set(kernel) != {3} for kernel in kernels):
-        rule = "1 along an axis whose voxels are at least twice as long as the shortest"
+        rule = f"1 along an axis whose {unit} are at least twice as long as the shortest"
         choices.append(Choice("kernel_size", [list(kernel) for kernel in kernels], rule))
     return choices
 
@@ -351,9 +369,10 @@ def _choose_norm(batch: int, *, is_flat: bool) -> Choice:
 
 def _choose_patches(patch: Sequence[int], shape: Sequence[int]) -> Choice:
     """How many patches of an image a step has."""
+    unit = "voxel" if len(shape) == 3 else "pixel"
     if all(n >= of_all for n, of_all in zip(patch, shape, strict=True)):
         return Choice("patches_per_volume", 1, "a patch holds the whole of the median image")
-    return Choice("patches_per_volume", 2, "one around a labelled voxel, one anywhere")
+    return Choice("patches_per_volume", 2, f"about one around a labelled {unit}, one anywhere")
 
 
 def _choose_training(
@@ -387,6 +406,7 @@ def _choose_training(
         ),
         Choice("val_interval", max(epochs // 5, 1), "validated five times in the training"),
         Choice("patience", None, "the training ends with the schedule, and not before"),
+        Choice("overlap", OVERLAP, "of neighbouring patches along each axis, where it predicts"),
     ]
 
 
@@ -401,9 +421,10 @@ def _choose_augmentation(found: Fingerprint, slices: Slices | None) -> list[Choi
         prob = Choice(
             "flip_prob", FLIP_PROB if fair else 0.0, "the chance to be mirrored, for each axis"
         )
-        return [prob, Choice("flip_axes", fair, why)]
+        return [prob, Choice("flip_axes", fair, why), *_AFFINE]
     first, second = (0, 1) if slices is None else slices.kept_axes
     return [
         Choice("flip_prob_axis0", FLIP_PROB if first in fair else 0.0, why),
         Choice("flip_prob", FLIP_PROB if second in fair else 0.0, why),
+        *_AFFINE,
     ]

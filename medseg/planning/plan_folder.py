@@ -276,8 +276,7 @@ def plan_folder(
     folds = _check_folds(given) if given else None
     if folds is None:
         _check_patients(items, _find_source_of_patients(data, cases, patients))
-    else:
-        choices = [*choices, Choice("folds", folds, "the cases came with them")]
+    choices = [*choices, _choose_folds(folds)]
     planned = PlannedFolder(
         name=name,
         items=items,
@@ -320,6 +319,13 @@ def _check_folds(given: Sequence[int]) -> int:
             "0 on without a gap"
         )
     return folds
+
+
+def _choose_folds(given: int | None) -> Choice:
+    if given is not None:
+        return Choice("folds", given, "the cases came with them")
+    share = f"{100 / FOLDS:.0f} % of the patients that are not for testing"
+    return Choice("folds", FOLDS, f"each is validated by {share}")
 
 
 def _find_source_of_patients(data: Path, cases: FoundCases, patients: str | None) -> str:

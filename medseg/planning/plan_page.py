@@ -102,29 +102,49 @@ def _list_colours(
 def _describe(found: Fingerprint, classes: Mapping[str, Sequence[int]]) -> list[tuple[str, str]]:
     """What the cases have in common, a line each."""
     is_volume = found.dimensions == 3
-    unit = "mm" if is_volume else "pixels"
     kind = _describe_kind(found)
     varies = ", differs between cases" if found.spacing_varies else ""
     lines = [
         ("cases", f"{found.cases}, {kind}"),
         ("median size", _join(found.shape) + f" (smallest {_join(found.smallest_shape)})"),
-        *([("median spacing", _join(found.spacing_mm) + f" mm{varies}")] if is_volume else []),
+        *([("median spacing", f"{_join(found.spacing_mm)} mm{varies}")] if is_volume else []),
+        *([("anisotropy", _describe_anisotropy(found))] if is_volume else []),
         *(_describe_values(one, found) for one in found.channels),
     ]
     for label, values in classes.items():
         known = [value for value in values if value in found.shares]
         share = sum(found.shares[value] for value in known)
         cases = max((found.present[value] for value in known), default=0)
-        edge = min((found.smallest_mm[value] for value in known), default=0.0)
+        voxels = "voxels" if is_volume else "pixels"
         numbers = ", ".join(map(str, values))
-        lines.append(
-            (
-                f"class {label}",
-                f"label {numbers}; in {cases} of {found.cases} cases; {100 * share:.1f} % of the "
-                f"labelled voxels; as large as a cube of {edge:.3g} {unit}",
-            )
-        )
+        said = f"label {numbers}; in {cases} of {found.cases} cases; {100 * share:.1f} % of the "
+        said += f"labelled {voxels}; {_describe_size(found, known)}"
+        lines.append((f"class {label}", said))
     return lines
+
+
+def _describe_anisotropy(found: Fingerprint) -> str:
+    if found.anisotropy < 1.01:
+        return "none: voxels are as long along each axis"
+    return f"voxels are {found.anisotropy:.3g} times as long along one axis as along another"
+
+
+def _describe_size(found: Fingerprint, values: Sequence[int]) -> str:
+    """How large the smallest label of a class is, and in how many parts it lies."""
+    if not values:
+        return "of no size"
+    smallest = min(values, key=lambda value: found.smallest_mm[value])
+    said = f"as large as {_describe_edge(found.smallest_mm[smallest], found)}"
+    if (parts := found.parts.get(smallest, 1.0)) > 1:
+        said += f", in {parts:.0f} parts, each as large as "
+        said += _describe_edge(found.part_mm[smallest], found)
+    return said
+
+
+def _describe_edge(edge: float, found: Fingerprint) -> str:
+    if found.dimensions == 3:
+        return f"a cube of {edge:.3g} mm"
+    return f"a square of {edge:.0f} pixels"
 
 
 def _describe_kind(found: Fingerprint) -> str:

@@ -8,10 +8,6 @@ from typing import Any
 from medseg.planning.plan import Choice
 
 OF_ALL: Mapping[str, Any] = {
-    "affine_prob": 0.3,
-    "rotate_rad": 0.2,
-    "scale_range": 0.15,
-    "overlap": 0.5,
     "num_workers": 1,
     "surface_tolerance": 1.0,
     "case_group": None,

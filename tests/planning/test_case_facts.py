@@ -62,6 +62,14 @@ def test_slices_with_a_label_are_counted_along_each_axis(pair):
     assert measure_case(pair(label=label)).labelled_slices == (3, 1, 8)
 
 
+def test_the_parts_of_a_label_are_measured_also_where_they_touch_another_label(pair):
+    label = np.zeros((6, 8, 10), np.uint8)
+    label[0:2, 0:2, 0:2] = 1
+    label[2, 0:2, 0:2] = 2
+    label[3:5, 3, 3] = label[5, 7, 9] = 1
+    assert measure_case(pair(label=label)).parts == {1: (8, 2, 1), 2: (4,)}
+
+
 def test_values_of_the_image_and_sides_that_labels_touch_are_counted(pair):
     facts = measure_case(pair())
     assert facts.channels[0].levels == 480

@@ -122,3 +122,11 @@ def test_a_channel_without_any_value_within_labels_is_refused():
     nothing = (channel(0, name="t1"), ChannelFacts(name="t2"))
     with pytest.raises(ValueError, match="channel t2 is in no case that has a label"):
         make_fingerprint([facts(channels=nothing)])
+
+
+def test_parts_are_counted_by_case_and_measured_together():
+    cases = [facts("a", parts={1: (700, 30, 20)}), facts("b", parts={1: (740, 10), 2: (250,)})]
+    found = make_fingerprint(cases)
+    assert found.parts == {1: 2.5, 2: 1.0}
+    assert found.part_mm == pytest.approx({1: (30 * 4) ** (1 / 3), 2: (250 * 4) ** (1 / 3)})
+    assert found.anisotropy == 4

@@ -1,12 +1,15 @@
 """Tests of medseg.planning.plan_page: a page that shows the data and explains the plan."""
 
 import re
+from dataclasses import replace
 
 import pytest
+from planning.test_plan import PICTURES
 from planning.test_plan_folder import data as data  # a fixture
 
 from medseg.labels import COLOURS
 from medseg.planning.doubts import Doubt
+from medseg.planning.plan import make_plan
 from medseg.planning.plan_folder import plan_folder
 from medseg.planning.plan_page import write_plan_page
 
@@ -71,3 +74,22 @@ def test_the_colours_of_the_pictures_have_the_names_of_the_classes(write, data):
 
 def test_what_a_step_takes_is_said(write):
     assert "a step takes 2 s" in write(costs=["a step takes 2 s"])
+
+
+def test_volumes_are_described_in_mm_with_their_anisotropy_and_parts(write, data):
+    found = plan_folder("kidney", data).found
+    odd = replace(found, spacing_mm=(1.0, 1.0, 3.0), parts={1: 4.0}, part_mm={1: 1.26})
+    text = write(found=odd)
+    assert "voxels are 3 times as long along one axis as along another" in text
+    assert "in 4 parts, each as large as a cube of 1.26 mm" in text
+    even = replace(odd, spacing_mm=(2.0, 2.0, 2.0))
+    assert "none: voxels are as long along each axis" in write(found=even)
+
+
+def test_pictures_are_described_in_whole_pixels(write):
+    shares, present, edge = {1: 1.0}, {1: 260}, {1: 59.43}
+    found = replace(PICTURES, values=(0, 1), shares=shares, present=present, smallest_mm=edge)
+    text = write(found=found, choices=make_plan(found))
+    assert "100.0 % of the labelled pixels; as large as a square of 59 pixels" in text
+    assert "voxel" not in text
+    assert "cube" not in text

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from medseg.bundles.catalogue.locate import name_folder
+from medseg.bundles.overrides import read_config
+from medseg.bundles.own.explain_config import explain_config
 from medseg.bundles.own.measure_steps import StepCost, measure_steps
 from medseg.bundles.own.replan import PLANNED_FILE, keep_changes, read_task, write_planned
 from medseg.bundles.own.undo import undo_on_error
@@ -50,11 +52,15 @@ class MadeBundle:
 
     @property
     def choices(self) -> list[Choice]:
-        """What is in effect, with the rule of the plan, or that a person changed it."""
+        """What is in effect, with the rule of plan and layers, or that a person changed it."""
         planned = self.planned.task
-        more = [key for key in self.kept if key not in {one.key for one in self.planned.choices}]
+        chosen = {one.key for one in self.planned.choices}
+        more = [key for key in self.kept if key not in chosen]
+        config = read_config(self.folder / "configs" / "train.json")
+        of_layers = explain_config(config, self.planned.found)
         return [
             *(self._describe_choice(choice) for choice in self.planned.choices),
+            *(one for one in of_layers if one.key not in {*chosen, *more}),
             *(_describe_kept(key, self.kept[key], planned) for key in more),
         ]
 
@@ -236,10 +242,10 @@ def _shrink(folder: Path, planned: PlannedFolder, share: float, needs: str) -> P
             f"a step takes {needs} with the image_size {in_effect}, which was changed by hand and "
             f"stays: make it smaller in {folder / TASK_FILE}, or pass more --memory"
         )
-    fewer = int(prod(patch) * min(share, 0.9))
+    fewer, unit = int(prod(patch) * min(share, 0.9)), "voxels" if len(patch) == 3 else "pixels"
     if fewer < LEAST_PATCH:
         raise ValueError(
-            f"a step takes {needs} with patches of {prod(patch)} voxels, and smaller ones would be "
+            f"a step takes {needs} with patches of {prod(patch)} {unit}, and smaller ones would be "
             "of no use: pass more --memory"
         )
     planned = planned.with_patch(fewer)

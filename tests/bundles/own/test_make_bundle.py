@@ -82,13 +82,13 @@ def test_a_new_plan_shows_what_is_in_effect_and_what_was_changed_by_hand(data, t
     folder = tmp_path / "kidney"
     planned = plan_folder("kidney", data)
     make_bundle(folder, planned, measure=False)
-    task = {**read_task(folder), "batch_size": 7, "overlap": 0.25, "seed": 3}
+    task = {**read_task(folder), "batch_size": 7, "num_workers": 2, "seed": 3}
     del task["head_weights"]
     change_task(folder, task)
     made = make_bundle(folder, planned, replan=True, measure=False)
     shown = {choice.key: (choice.value, choice.why) for choice in made.choices}
     assert shown["batch_size"] == (7, "changed by hand; the plan has 2: two volumes a step")
-    assert shown["overlap"] == (0.25, "changed by hand; it was 0.5")
+    assert shown["num_workers"] == (2, "changed by hand; it was 1")
     assert shown["seed"] == (3, "added by hand")
     assert shown["head_weights"][1].startswith("taken out by hand; the plan has decaying: ")
     for value, why in shown.values():

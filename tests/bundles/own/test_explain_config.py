@@ -1,0 +1,67 @@
+"""Tests of medseg.bundles.own.explain_config: what a plan leaves to the layers."""
+
+from dataclasses import replace
+
+import pytest
+from planning.test_plan import CT, FOUND, MR, PICTURES
+
+from medseg.bundles.overrides import read_config
+from medseg.bundles.own.explain_config import explain_config
+from medseg.bundles.own.write_bundle import change_task, write_bundle
+from medseg.planning.plan import make_plan
+from medseg.planning.task import make_task
+
+FIRST = replace(MR, name="t1")
+CASES = {
+    "mr": FOUND,
+    "ct": replace(FOUND, channels=(CT,), spacing_varies=True),
+    "channels": replace(FOUND, channels=(FIRST, replace(MR, name="t2"))),
+    "pictures": PICTURES,
+}
+
+
+def explain(folder, found, *, in_slices=False, **changes):
+    plan = make_plan(found, in_slices=in_slices)
+    task = make_task("kidney", plan, classes={"a": [1]}, values=(0, 1), dataset_dir="data/kidney")
+    write_bundle(folder / "kidney", task)
+    change_task(folder / "kidney", {**task, **changes})
+    explained = explain_config(read_config(folder / "kidney" / "configs" / "train.json"), found)
+    return {choice.key: choice for choice in explained}
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_what_every_plan_leaves_to_the_layers_has_a_value_and_a_rule(tmp_path, kind):
+    found = explain(tmp_path, CASES[kind])
+    assert {*found} >= {"spatial_dims", "orient", "loss", "optimizer", "crop"}
+    assert found["loss"].value == "HybridLoss"
+    assert found["optimizer"].value == "Adam"
+    assert found["crop"].value == "50 % of the patches around a label"
+    assert found["orient"].value == ("as stored" if kind == "pictures" else "RAS")
+    assert ("spacing_mm" in found) == (kind in ("mr", "channels"))
+    assert all(choice.why for choice in found.values())
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("mr", "intensity_scale 0.2, intensity_shift 0.2, noise_std 0.05"),
+        ("channels", "intensity_scale 0.2, intensity_shift 0.2, noise_std 0.05"),
+        ("ct", "contrast_gamma [0.8, 1.25], noise_std 0.02"),
+        ("pictures", "contrast_gamma [0.7, 1.4], noise_std 0.03"),
+    ],
+)
+def test_the_changes_of_grey_values_are_those_of_the_layers(tmp_path, kind, said):
+    assert explain(tmp_path, CASES[kind])["intensity_augmentation"].value == said
+
+
+def test_a_network_in_2d_for_volumes_was_asked_for(tmp_path):
+    dims = explain(tmp_path, replace(FOUND, labelled_slices=(9.0, 9.0, 9.0)), in_slices=True)
+    assert dims["spatial_dims"].value == 2
+    assert "--dims" in dims["spatial_dims"].why
+
+
+def test_another_optimizer_is_named(tmp_path):
+    other = {"_target_": "torch.optim.SGD", "params": "$@network.parameters()", "lr": 0.1}
+    changed = explain(tmp_path, FOUND, optimizer={**other, "lr": "@learning_rate"})
+    assert changed["optimizer"].value == "SGD"
+    assert changed["optimizer"].why == "named in task.json or by a layer"
