@@ -20,10 +20,11 @@ FEWEST_LEVELS = 20
 
 
 def find_odd_values(facts: Sequence[CaseFacts], known: Collection[int] = ()) -> list[str]:
-    """A line for each case whose label has values that most cases lack, and many or with gaps.
+    """A line for each case whose label has values that most labels lack, and many or with gaps.
 
     Such a label is an image, or a mask with blurred edges, or numbered otherwise. A few further
-    values that follow on those of the others are another structure.
+    values that follow on those of the others are another structure. Labels of background alone are
+    not among the others.
 
     Args:
         facts: of each case.
@@ -38,11 +39,12 @@ def find_odd_values(facts: Sequence[CaseFacts], known: Collection[int] = ()) -> 
             "the labels of most cases hold more values than their images: exchange the two, or "
             "say which are which with --images and --labels"
         ]
-    cases = Counter(value for one in facts for value in one.counts if value)
-    often = {value for value, count in cases.items() if 2 * count >= len(facts)} | {*known}
-    usual = median(len({*one.counts} - {0}) for one in facts) if facts else 0
+    labelled = [one for one in facts if {*one.counts} - {0}]
+    cases = Counter(value for one in labelled for value in one.counts if value)
+    often = {value for value, count in cases.items() if 2 * count >= len(labelled)} | {*known}
+    usual = median(len({*one.counts} - {0}) for one in labelled) if labelled else 0
     faults = []
-    for one in facts:
+    for one in labelled:
         own = {*one.counts} - {0}
         odd = sorted(own - often)
         follow_on = set(range(1, max(own, default=0))) <= own | often

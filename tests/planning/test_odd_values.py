@@ -46,6 +46,14 @@ def test_another_structure_in_one_case_is_not_odd(values):
     assert find(values) == []
 
 
+def test_labels_of_background_alone_are_not_compared_with():
+    facts = [*[make(f"e{number}") for number in range(5)], make("a", 255), make("b", 255)]
+    assert find_odd_values(facts) == []
+    assert find_odd_values([*facts, make("c", 128)])[0].startswith(
+        "case c: its label holds 1 value"
+    )
+
+
 def test_structures_of_which_each_case_has_some_are_not_odd():
     random = np.random.default_rng(0)
     facts = [make(f"c{n}", *random.choice(range(1, 60), 12, replace=False)) for n in range(9)]
