@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,8 @@ from medseg.bundles.own.write_bundle import TASK_FILE, change_task, write_bundle
 from medseg.planning.plan import Choice, count_steps, fit_epochs
 from medseg.planning.plan_folder import PlannedFolder
 from medseg.planning.plan_page import write_plan_page
+
+logger = logging.getLogger(__name__)
 
 PAGE = "plan.html"
 
@@ -265,6 +268,12 @@ def _fit(
         hours=hours,
         slices=planned.slices,
     )
+    steps = count_steps(planned.found.cases, batch_size=batch_size, slices=planned.slices)
+    if steps * step_seconds > 3600 * hours:
+        logger.warning(
+            "--hours %g ends before the first epoch does: its %d steps take %.2g hours; pass more",
+            *(hours, steps, steps * step_seconds / 3600),
+        )
     why = f"fit into {hours:g} hours at {step_seconds:.2g} s a step"
     fitted = planned.with_choice("hours", hours, "the training ends then, validated")
     fitted = fitted.with_choice("max_epochs", epochs, why)

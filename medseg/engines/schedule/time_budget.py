@@ -25,7 +25,8 @@ class TimeBudget:
 
     The time counts from the start of the training, with reading, validation and all runs that it
     was resumed from. As much as the last validation took is kept for one at the end, so that the
-    last weights are judged too. The number of epochs is estimated after each one.
+    last weights are judged too. At least one step is made, so that there are some. The number of
+    epochs is estimated after each one.
 
     Put it before all other handlers, and among the objects of `Resume`. In a group of processes the
     clock of the first one counts.
@@ -45,7 +46,7 @@ class TimeBudget:
         self.evaluator = evaluator
         self.val_interval = val_interval
         self.spent_before = 0.0
-        self._begun = self._validation_begun = time.monotonic()
+        self._begun = self._validation_begun = self._first_step = time.monotonic()
         self._reserve = 0.0 if self.seconds is None else FIRST_RESERVE * self.seconds
         self._planned_epochs = 0
         self._is_over = False
@@ -82,18 +83,35 @@ class TimeBudget:
     def estimate_epochs(self, engine: Engine) -> None:
         """Say how many epochs fit, by those that are done; end a run that has no time left."""
         self._set_epochs(engine, done=engine.state.epoch - 1)
-        if (self.progress or 0.0) >= 1.0:
+        has_begun = engine.state.iteration or self.spent_before  # a first step is always made
+        if has_begun and (self.progress or 0.0) >= 1.0:
             logger.info("the time of this run is up")
             engine.terminate()
 
     def end_in_time(self, engine: Engine) -> None:
         """End the epoch and the run when the time is up; until then another epoch may follow."""
-        if (self.progress or 0.0) < 1.0:
+        is_over = (self.progress or 0.0) >= 1.0
+        self._warn_if_short(engine, is_over=is_over)
+        if not is_over:
             engine.state.max_epochs = max(engine.state.max_epochs or 0, engine.state.epoch + 1)
             return
         self._is_over = True
         engine.state.max_epochs = engine.state.epoch
         engine.terminate_epoch()
+
+    def _warn_if_short(self, engine: Engine, *, is_over: bool) -> None:
+        """Say once, by the first two steps, that the time is too short for an epoch."""
+        step, steps = engine.state.iteration, engine.state.epoch_length or 0
+        if step == 1:
+            self._first_step = time.monotonic()
+        left = (self.seconds or 0.0) - self.measure_spent()
+        needed = (time.monotonic() - self._first_step) * (steps - step)
+        if (step == 2 and needed > left) or (step == 1 < steps and is_over):
+            logger.warning(
+                "--hours %g ends before the first epoch of %d steps does: the weights will have "
+                "learnt little; pass more --hours",
+                *((self.seconds or 0.0) / 3600, steps),
+            )
 
     def validate_last(self, engine: Engine) -> None:
         """Validate at the end, unless that is done anyway; an epoch that was cut short is one."""

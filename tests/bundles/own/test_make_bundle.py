@@ -95,6 +95,11 @@ def test_a_new_plan_shows_what_is_in_effect_and_what_was_changed_by_hand(data, t
         assert f"<td>{value}</td>\n<td>{why}</td>".replace("'", "&#39;") in made.page.read_text()
 
 
+def test_hours_that_end_within_the_first_epoch_are_told(data, tmp_path, measured, caplog):
+    make_bundle(tmp_path / "kidney", plan_folder("kidney", data), hours=1e-5)
+    assert "--hours 1e-05 ends before the first epoch does: its" in caplog.text
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 def test_a_bundle_whose_trial_fails_or_is_interrupted_is_not_left(
     data, tmp_path, monkeypatch, error

@@ -125,3 +125,27 @@ def test_the_schedule_rises_and_falls_over_the_time_on_any_machine(clock, step_s
 def test_what_is_no_time_is_refused(hours):
     with pytest.raises(ValueError, match=r"^hours is "):
         TimeBudget(hours, evaluator=Engine(lambda engine, batch: None))
+
+
+@pytest.mark.parametrize("hours", [1e-6, 0.006])
+def test_a_time_too_short_for_an_epoch_is_told_and_still_leaves_validated_weights(
+    clock, caplog, hours
+):
+    trainer, _, happened = make_run(clock, hours=hours)
+
+    def read():
+        clock[0] += 5.0
+
+    trainer.add_event_handler(Events.EPOCH_STARTED, read)
+    trainer.run(range(10), max_epochs=3)
+    assert trainer.state.epoch == 1
+    assert happened == [("validated", 1)]
+    said = [r.message for r in caplog.records if r.levelname == "WARNING"]
+    assert len(said) == 1
+    assert said[0].startswith(f"--hours {hours:g} ends before the first epoch of 10 steps does")
+
+
+def test_a_time_for_several_epochs_is_no_warning(clock, caplog):
+    trainer, _, _ = make_run(clock, hours=0.5)
+    trainer.run(range(10), max_epochs=3)
+    assert not [r for r in caplog.records if r.levelname == "WARNING"]
