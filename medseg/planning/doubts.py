@@ -105,15 +105,14 @@ def _find_constant(facts: Sequence[CaseFacts]) -> Iterator[Doubt]:
 
 
 def _find_odd_sizes(facts: Sequence[CaseFacts]) -> Iterator[Doubt]:
-    for what, unit, sizes in (
-        ("voxel", "mm3", [prod(one.spacing_mm) for one in facts]),
-        ("image", "voxels", [float(prod(one.shape)) for one in facts]),
+    elements = "voxels" if len(facts[0].shape) == 3 else "pixels"
+    for what, unit, digits, sizes in (
+        ("voxel", "mm3", ".3g", [prod(one.spacing_mm) for one in facts]),
+        ("image", elements, ".0f", [float(prod(one.shape)) for one in facts]),
     ):
         for number in _find_far(sizes):
-            middle = float(np.median(sizes))
-            yield Doubt(
-                facts[number].case, f"{what} of {sizes[number]:.3g} {unit}, median {middle:.3g}"
-            )
+            size, middle = (format(n, digits) for n in (sizes[number], float(np.median(sizes))))
+            yield Doubt(facts[number].case, f"{what} of {size} {unit}, median {middle}")
 
 
 def _find_odd_labels(facts: Sequence[CaseFacts]) -> Iterator[Doubt]:
