@@ -197,6 +197,7 @@ def test_a_file_that_is_missing_in_a_folder_is_another_fault(tmp_path):
 def test_a_disk_fault_without_a_file_names_the_folders_of_the_run(tmp_path, monkeypatch):
     """TensorBoard's writer says no more than "No space left on device"."""
     monkeypatch.setattr(watch, "_remembered", {})
+    monkeypatch.setattr(watch, "_watches", set())  # those of other tests may still be there
     for name in ("runs", "models"):
         (tmp_path / name).mkdir()
         watch.remember(tmp_path / name)

@@ -140,7 +140,7 @@ def test_a_time_too_short_for_an_epoch_is_told_and_still_leaves_validated_weight
     trainer.run(range(10), max_epochs=3)
     assert trainer.state.epoch == 1
     assert happened == [("validated", 1)]
-    said = [r.message for r in caplog.records if r.levelname == "WARNING"]
+    said = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
     assert len(said) == 1
     assert said[0].startswith(f"--hours {hours:g} ends before the first epoch of 10 steps does")
 
