@@ -24,10 +24,11 @@ import numpy as np
 
 from medseg.base.channels.case_paths import change_paths, list_paths
 from medseg.base.files import whole
-from medseg.datasets.sources.dataset_json import Item, read_json
+from medseg.datasets.sources.dataset_json import Item, read_object
 
 SECTIONS = ("training", "validation", "test")
 _KEYS = ("name", "seed", "folds", "training", "testing")
+_SUCH_AS = '{"name": "kidney", "training": [...]}'
 _FILES = ("image", "label", "instances")
 _READERS = "readers"
 _SHOWN = (*_FILES, _READERS, "case", "patient")
@@ -225,15 +226,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     source = Path(path).absolute()
     if not source.is_file():
         raise FileNotFoundError(f"no datalist at {source}: write one with fold_split.write")
-    try:
-        datalist = read_json(source)
-    except ValueError as error:
-        raise ValueError(f"{source} is not JSON of a datalist ({error}): write it again") from error
-    if not isinstance(datalist, dict):
-        kind = "a list" if isinstance(datalist, list) else "a single value"
-        raise ValueError(
-            f"{source} holds {kind}, and a datalist has {', '.join(_KEYS)}: let medseg write it"
-        )
+    datalist = read_object(source, such_as=_SUCH_AS)
     check(datalist)
     for item in chain(datalist["training"], datalist["testing"]):
         for key in _list_files(item):

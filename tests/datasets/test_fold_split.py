@@ -224,10 +224,10 @@ def test_a_missing_or_broken_file_is_refused_by_name(tmp_path):
         fold_split.read(tmp_path / "none.json")
     broken = tmp_path / "broken.json"
     broken.write_text("{")
-    with pytest.raises(ValueError, match=r"broken\.json is not JSON"):
+    with pytest.raises(ValueError, match=r"broken\.json cannot be used, it is no valid JSON"):
         fold_split.read(broken)
     broken.write_text("[" * 10**5)
-    with pytest.raises(ValueError, match=r"broken\.json is not JSON"):
+    with pytest.raises(ValueError, match=r"broken\.json cannot be used, it is nested too deeply"):
         fold_split.read(broken)
     broken.write_text(json.dumps([1]))
     with pytest.raises(ValueError, match=r"broken\.json holds a list"):
@@ -257,7 +257,7 @@ def test_a_row_that_is_no_object_is_refused():
 
 def test_a_file_that_is_nested_too_deeply_is_refused(tmp_path):
     (tmp_path / "datalist.json").write_text("[" * 100_000)
-    with pytest.raises(ValueError, match="is not JSON"):
+    with pytest.raises(ValueError, match="nested too deeply"):
         fold_split.read(tmp_path / "datalist.json")
 
 

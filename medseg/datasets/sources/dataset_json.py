@@ -77,8 +77,12 @@ def read_json(path: Path) -> Any:
         raise ValueError(f"it is nested too deeply to be a {path.name}") from error
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """The content of a JSON file that holds names with values, `{"labels": ...}`.
+def read_object(path: Path, *, such_as: str = '{"labels": ...}') -> dict[str, Any]:
+    """The content of a JSON file that holds names with values.
+
+    Args:
+        path: of the file.
+        such_as: how such a file begins, for the error.
 
     Raises:
         ValueError: as `read_json`, or it holds something else; the line names the file.
@@ -94,7 +98,7 @@ def read_object(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} cannot be used, {error}: correct it") from error
     if not isinstance(content, dict):
         kind = "a list" if isinstance(content, list) else "a single value"
-        raise ValueError(f'{path} holds {kind}: write names and values, as in {{"labels": ...}}')
+        raise ValueError(f"{path} holds {kind}: write names and values, as in {such_as}")
     return content
 
 
