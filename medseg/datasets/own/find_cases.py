@@ -63,22 +63,42 @@ def find_cases(
             that matches nothing.
     """
     if data.is_file():
-        if is_volume_file(data) or is_picture_file(data) or is_named_dicom(data):
-            raise ValueError(
-                f"{data} is a single image: give the folder that holds images and labels, or a "
-                ".csv that names them"
-            )
-        if images or labels:
-            raise ValueError(f"{data} names the files itself: pass no --images and --labels")
-        read = read_datalist if data.suffix == ".json" else read_table
-        found = FoundCases(*read(data, several_readers=several_readers))
-        if not (several_readers or found.faults) and any(pair.readers for pair in found.pairs):
-            found = _join_structures(found, out, ())
-        return _convert_masks(found, out)
+        has_patterns = bool(images or labels)
+        return _find_in_list(data, out, has_patterns=has_patterns, several_readers=several_readers)
     if not data.is_dir():
         raise FileNotFoundError(
             f"no folder or table {data.absolute()}: give the folder of images and labels, or a .csv"
         )
+    rules = _list_rules(labels, several_readers=several_readers)
+    has_files = bool(list_image_files(data))
+    if rules or not has_files:
+        labelled, faults = find_labelled_series(data)
+        if labelled or faults or not has_files:
+            _check_dicom_options(data, images, several_readers=several_readers)
+            return _convert_dicom(data, out, labels, labelled, faults)
+    pattern = labels[0] if labels and not rules else None
+    found = _pair(data, images, pattern, several_readers=several_readers or bool(rules))
+    return _join(found, out, rules, several_readers=several_readers)
+
+
+def _find_in_list(
+    file: Path, out: Path, *, has_patterns: bool, several_readers: bool
+) -> FoundCases:
+    """The cases of a table or a datalist."""
+    if is_volume_file(file) or is_picture_file(file) or is_named_dicom(file):
+        raise ValueError(
+            f"{file} is a single image: give the folder that holds images and labels, or a .csv "
+            "that names them"
+        )
+    if has_patterns:
+        raise ValueError(f"{file} names the files itself: pass no --images and --labels")
+    read = read_datalist if file.suffix == ".json" else read_table
+    found = FoundCases(*read(file, several_readers=several_readers))
+    return _join(found, out, (), several_readers=several_readers)
+
+
+def _list_rules(labels: Sequence[str], *, several_readers: bool) -> list[str]:
+    """Those of the texts that are rules: all, or none and a single pattern."""
     rules = [text for text in labels if "=" in text]
     if (rules and len(rules) < len(labels)) or len(labels) - len(rules) > 1:
         raise ValueError(
@@ -86,23 +106,26 @@ def find_cases(
         )
     if several_readers and rules:
         raise ValueError("--labels with = names classes of structures: leave it or --readers out")
-    has_files = bool(list_image_files(data))
-    if rules or not has_files:
-        labelled, faults = find_labelled_series(data)
-        if labelled or faults or not has_files:
-            _check_dicom_options(data, images, several_readers=several_readers)
-            return _convert_dicom(data, out, labels, labelled, faults)
-    pairs, faults = pair_files(
-        data,
-        images=images,
-        labels=labels[0] if labels and not rules else None,
-        several_readers=several_readers or bool(rules),
-    )
+    return rules
+
+
+def _pair(
+    data: Path, images: str | None, labels: str | None, *, several_readers: bool
+) -> FoundCases:
+    """The pairs of files in a folder, with the folds that they came with."""
+    pairs, faults = pair_files(data, images=images, labels=labels, several_readers=several_readers)
     fold_of = read_given_folds(data, [pair.case for pair in pairs if pair.label is not None])
-    found = FoundCases([replace(p, fold=fold_of.get(p.case)) for p in pairs], faults)
-    if not (several_readers or faults) and any(pair.readers for pair in pairs):
+    return FoundCases([replace(p, fold=fold_of.get(p.case)) for p in pairs], faults)
+
+
+def _join(
+    found: FoundCases, out: Path, rules: Sequence[str], *, several_readers: bool
+) -> FoundCases:
+    """The cases with one label file each, unless their files are of several readers."""
+    if not (several_readers or found.faults) and any(pair.readers for pair in found.pairs):
         found = _join_structures(found, out, rules)
-    return _convert_masks(found, out)
+    pairs, faults = convert_masks(found.pairs, out)
+    return replace(found, pairs=pairs, faults=[*found.faults, *faults])
 
 
 def _join_structures(found: FoundCases, out: Path, rules: Sequence[str]) -> FoundCases:
@@ -113,11 +136,6 @@ def _join_structures(found: FoundCases, out: Path, rules: Sequence[str]) -> Foun
     bare = [pair for pair in found.pairs if not pair.readers]
     pairs = sorted([*joined.pairs, *bare], key=lambda pair: pair.case)
     return FoundCases(pairs, joined.faults, joined.classes)
-
-
-def _convert_masks(found: FoundCases, out: Path) -> FoundCases:
-    pairs, faults = convert_masks(found.pairs, out)
-    return replace(found, pairs=pairs, faults=[*found.faults, *faults])
 
 
 def _check_dicom_options(data: Path, images: str | None, *, several_readers: bool) -> None:

@@ -86,10 +86,12 @@ def _read_mask(path: Path, case: str) -> NDArray[np.uint8]:
 
 
 def _is_black_and_white(levels: NDArray[np.uint8]) -> bool:
+    """Whether all that is neither black nor white is the blur of an edge between the two."""
     white = levels >= INSIDE - _BLUR
     between = ~white & (levels > _BLUR)
     near, beside = (ndimage.maximum_filter(white, size=2 * n * _BLOCK + 1) for n in (2, 1))
     edge = white & ~ndimage.minimum_filter(white, size=3)
     is_thin = between.sum() <= _WIDEST * edge.sum()
-    is_black_elsewhere = levels[~near].max(initial=0) <= white.any()  # blocks beside may have 1
+    darkest = 1 if white.any() else 0  # JPEG may lift a whole block by a level
+    is_black_elsewhere = levels[~near].max(initial=0) <= darkest
     return bool(is_thin and is_black_elsewhere and not between[~beside].any())
