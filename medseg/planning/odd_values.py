@@ -13,10 +13,11 @@ from medseg.base.text import count_noun, shorten_list
 from medseg.planning.case_facts import CaseFacts
 
 MOST_MORE = 9
-"""So many values more than others may a label have whose values follow on theirs."""
+"""A label may have so many values that others lack, where they continue the numbers of the others:
+they may be further structures."""
 
 FEWEST_LEVELS = 20
-"""An image has so many different values and more, unless it is a mask or hardly more."""
+"""An image has as many different values or more, and a label as a rule fewer."""
 
 
 def find_odd_values(facts: Sequence[CaseFacts], known: Collection[int] = ()) -> list[str]:
@@ -39,23 +40,34 @@ def find_odd_values(facts: Sequence[CaseFacts], known: Collection[int] = ()) -> 
             "the labels of most cases hold more values than their images: exchange the two, or "
             "say which are which with --images and --labels"
         ]
-    labelled = [one for one in facts if {*one.counts} - {0}]
-    cases = Counter(value for one in labelled for value in one.counts if value)
+    values = {one.case: {*one.counts} - {0} for one in facts}
+    labelled = [one for one in facts if values[one.case]]
+    cases = Counter(value for one in labelled for value in values[one.case])
     often = {value for value, count in cases.items() if 2 * count >= len(labelled)} | {*known}
-    usual = median(len({*one.counts} - {0}) for one in labelled) if labelled else 0
-    faults = []
-    for one in labelled:
-        own = {*one.counts} - {0}
-        odd = sorted(own - often)
-        follow_on = set(range(1, max(own, default=0))) <= own | often
-        if len(odd) > (max(2 * usual, MOST_MORE) if follow_on else usual) or (
-            not follow_on
-            and odd
-            and own.isdisjoint(often)
-            and sum(cases[v] for v in odd) == len(odd)
-        ):
-            faults.append(_describe(one, odd, often))
-    return faults
+    usual = median(len(values[one.case]) for one in labelled) if labelled else 0
+    return [
+        _describe(one, sorted(values[one.case] - often), often)
+        for one in labelled
+        if _has_odd_values(values[one.case], often, usual=usual, cases=cases)
+    ]
+
+
+def _has_odd_values(
+    own: Collection[int], often: Collection[int], *, usual: float, cases: Mapping[int, int]
+) -> bool:
+    """Whether a label has values that most labels lack, and too many of them or alone.
+
+    Args:
+        own: its values.
+        often: those of most labels.
+        usual: how many values a label has.
+        cases: value -> how many labels have it.
+    """
+    odd = {*own} - {*often}
+    if {*range(1, max(own))} <= {*own} | {*often}:  # they continue the numbers of the others
+        return len(odd) > max(2 * usual, MOST_MORE)
+    shares_none = odd == {*own} and all(cases[value] == 1 for value in odd)
+    return len(odd) > usual or shares_none
 
 
 def _are_exchanged(facts: Sequence[CaseFacts]) -> bool:
@@ -106,8 +118,10 @@ def _join(one: CaseFacts) -> CaseFacts:
     for value, voxels in one.counts.items():
         counts[min(value, 1)] += voxels
     places = [*one.places.values()]
+    parts = sorted((voxels for each in one.parts.values() for voxels in each), reverse=True)
     return replace(
         one,
         counts=dict(sorted(counts.items())),
         places={1: np.sum(places, axis=0, dtype=np.float32)} if places else {},
+        parts={1: tuple(parts)} if parts else {},
     )

@@ -67,9 +67,13 @@ def test_images_and_labels_exchanged_in_all_cases_are_one_fault():
 
 
 def test_masks_of_255_count_as_those_of_1():
-    place = {255: np.ones((2, 2), np.float32)}
-    facts = [make("a", 1), CaseFacts("b", (8, 8), (1, 1), 1, {0: 3, 1: 2, 255: 4}, places=place)]
+    of_it = {
+        "places": {255: np.ones((2, 2), np.float32)},
+        "parts": {1: (2,), 255: (3, 1)},
+    }
+    facts = [make("a", 1), CaseFacts("b", (8, 8), (1, 1), 1, {0: 3, 1: 2, 255: 4}, **of_it)]
     a, b = join_values(facts, {"cell": [1, 255]})
     assert (a.counts, b.counts) == ({0: 50, 1: 2}, {0: 3, 1: 6})
     assert list(b.places) == [1]
+    assert b.parts == {1: (3, 2, 1)}
     assert join_values(facts, {"cell": [1], "other": [255]}) == facts
