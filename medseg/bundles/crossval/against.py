@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from medseg.bundles.catalogue.locate import locate
 from medseg.bundles.crossval.folds import Fold, list_folds, score_fold
 from medseg.bundles.crossval.write_ensemble import FOLDER
 from medseg.bundles.overrides import read_workflow
+from medseg.report.provenance import hash_file
 
 COMPANION = Path("models") / "companion"
 """The folder in a bundle of the one whose probabilities are averaged with its own."""
@@ -100,7 +100,7 @@ def score_both(fold: Fold, against: Against) -> Fold:
             f"fold {fold.number} of {against.name} has other cases or labels, see {other.folder}: "
             "cross-validate both on the same list of cases"
         )
-    weights = [_digest(each.folder / WEIGHTS) for each in (fold, other)]
+    weights = [str(hash_file(each.folder / WEIGHTS)) for each in (fold, other)]
     score_fold(both, [f"--companion={other.folder}"], made_of=weights)
     return both
 
@@ -130,7 +130,3 @@ def count_weights(fold: Fold) -> int:
 def _read_digest(fold: Fold) -> Any:
     """What `run.json` knows of the contents of the cases that a fold was trained and scored on."""
     return json.loads((fold.folder / RUN_FILE).read_text(encoding="utf-8")).get("section_sha256")
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

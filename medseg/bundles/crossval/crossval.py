@@ -190,11 +190,10 @@ def _compare(
 ) -> CrossValidation:
     """Compare with another bundle and with the mean of both, and let the bundle use the best."""
     mine = {name: folds, other.name: other.folds, BOTH: [name_both(fold, other) for fold in folds]}
-    simple, complex_ = name, other.name
-    if count_weights(other.folds[0]) < count_weights(folds[0]):
-        simple, complex_ = complex_, simple
+    is_smaller = count_weights(folds[0]) <= count_weights(other.folds[0])
+    by_size = (name, other.name) if is_smaller else (other.name, name)
     tables = {each: read_tables(of_it, "metrics.csv") for each, of_it in mine.items()}
-    choice = choose_network(simple, complex_, tables)
+    choice = choose_network(*by_size, tables)
     rules = choose_parts(read_tables(mine[choice.chosen], "part_rules.csv"))
     keys = list_keys(rules)
     if choice.chosen != name:
@@ -218,7 +217,9 @@ def _use(bundle: Path, keys: Mapping[str, Any], other: Against) -> bool:
 
 
 def _keep_in_task(bundle: Path, keys: Mapping[str, Any]) -> bool:
-    """Write keys into the task file of a bundle that has one, without those that are None.
+    """Write keys into the task file of a bundle that has one.
+
+    One that is None is taken out, and one that is empty is written only in place of another value.
 
     Returns:
         Whether it has one.
@@ -227,8 +228,9 @@ def _keep_in_task(bundle: Path, keys: Mapping[str, Any]) -> bool:
     if not file.is_file():
         return False
     task = json.loads(file.read_text(encoding="utf-8"))
-    if any(task.get(key, value and type(value)()) != value for key, value in keys.items()):
-        changed = {**task, **keys}
-        gone = [key for key, value in keys.items() if value is None]
-        change_task(bundle, {key: value for key, value in changed.items() if key not in gone})
+    told = {key: value for key, value in keys.items() if value or key in task}
+    gone = {key for key, value in keys.items() if value is None}
+    changed = {key: value for key, value in {**task, **told}.items() if key not in gone}
+    if changed != task:
+        change_task(bundle, changed)
     return True
