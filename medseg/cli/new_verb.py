@@ -39,8 +39,8 @@ def new(
     labels: Annotated[
         list[str] | None,
         typer.Option(
-            help="Pattern of the labels, likewise. For DICOM: which names of structures are which "
-            "class, such as 'Kidney*=kidney'; pass it once for each class."
+            help="Pattern of the labels, likewise. Or, for DICOM and where each structure has a "
+            "file, which names are which class: 'Kidney*=kidney'; pass it once for each class."
         ),
     ] = None,
     classes: Annotated[
@@ -139,11 +139,9 @@ def new(
         from medseg.planning.plan_folder import CASE_FILES, LIST_FILES, LISTS, plan_folder
 
         check_choice("preset", preset, tuple(SIZES))
-        if dims is not None:
-            check_choice("dims", dims, ("2d", "3d", "both"))
-        names = [name, f"{name}_2d"] if dims == "both" else [name]
         if readers is not None:
             check_choice("readers", readers, METHODS)
+        names = _name_bundles(name, dims)
         for each in names:
             _check_bundle(out, each, replan=replan)
         most_bytes = None if memory is None else parse_bytes(memory)
@@ -181,13 +179,16 @@ def new(
                 hours=hours,
                 most_bytes=most_bytes,
             )
-        if json:
-            further = {"in_2d": _describe(made[1], datalist)} if made[1:] else {}
-            say_json({**_describe(made[0], datalist), **further})
-        else:
-            for one in made[:-1]:
-                _print(one, datalist)
-            _print(made[-1], datalist, then=_choose_next([one.folder for one in made]))
+        _tell(made, datalist, json=json)
+
+
+def _name_bundles(name: str, dims: str | None) -> list[str]:
+    """The names of the bundles: of one, or of one in 3D and one in 2D."""
+    from medseg.base.arguments import check_choice
+
+    if dims is not None:
+        check_choice("dims", dims, ("2d", "3d", "both"))
+    return [name, f"{name}_2d"] if dims == "both" else [name]
 
 
 def _check_bundle(out: Path, name: str, *, replan: bool) -> None:
@@ -209,6 +210,17 @@ def _check_budget(hours: float | None, most_bytes: int | None, *, measure: bool)
             "--hours sets the epochs by steps that are tried: pass a number above 0, without "
             "--no-measure"
         )
+
+
+def _tell(made: "Sequence[MadeBundle]", datalist: Path, *, json: bool) -> None:
+    """Say what was made, for a program or for a person."""
+    if json:
+        further = {"in_2d": _describe(made[1], datalist)} if made[1:] else {}
+        say_json({**_describe(made[0], datalist), **further})
+        return
+    for one in made[:-1]:
+        _print(one, datalist)
+    _print(made[-1], datalist, then=_choose_next([one.folder for one in made]))
 
 
 def _describe(made: "MadeBundle", datalist: Path) -> dict[str, Any]:
