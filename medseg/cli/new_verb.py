@@ -136,7 +136,8 @@ def new(
         from medseg.datasets.own.readers.combine import METHODS
         from medseg.inference.tiles.memory_plan import parse_bytes
         from medseg.planning.plan import SIZES
-        from medseg.planning.plan_folder import CASE_FILES, LIST_FILES, LISTS, plan_folder
+        from medseg.planning.plan_folder import CASE_FILES, plan_folder
+        from medseg.planning.planned_folder import LIST_FILES, LISTS
 
         check_choice("preset", preset, tuple(SIZES))
         if readers is not None:

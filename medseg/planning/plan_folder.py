@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from medseg.base.text import count_noun, shorten_list
-from medseg.datasets import fold_split, prepared
 from medseg.datasets.own.channels import ChannelRules, align_channels
 from medseg.datasets.own.class_names import (
     are_mixed,
@@ -21,165 +19,31 @@ from medseg.datasets.own.class_names import (
 )
 from medseg.datasets.own.find_cases import FoundCases, find_cases
 from medseg.datasets.own.pair_files import Pair
-from medseg.datasets.own.readers.agreement import FILE as AGREEMENT_FILE
-from medseg.datasets.own.readers.agreement import write_agreement
-from medseg.datasets.own.readers.combine import MEAN
 from medseg.ingest import IngestError
 from medseg.ingest.reasons import Reason
 from medseg.planning.case_facts import CaseFacts, measure_case
-from medseg.planning.describe_split import describe_split
-from medseg.planning.doubts import Doubt, find_doubts
+from medseg.planning.checks.doubts import find_doubts
+from medseg.planning.checks.label_values import check_classes, find_undeclared, warn_of_rare
+from medseg.planning.checks.odd_values import find_odd_values, join_values
 from medseg.planning.fingerprint import Fingerprint, make_fingerprint
-from medseg.planning.label_values import check_classes, find_undeclared, warn_of_rare
-from medseg.planning.odd_values import find_odd_values, join_values
 from medseg.planning.plan import (
     CHANNEL_DROPOUT,
     FEWEST_CASES,
     FOLDS,
-    TEST_SHARE,
-    Choice,
     Preset,
-    find_slices,
     make_plan,
 )
-from medseg.planning.reader_targets import ReaderTargets, make_targets
+from medseg.planning.planned_folder import LISTS, PlannedFolder, describe_few
+from medseg.planning.reader_targets import make_targets
 from medseg.planning.remedies import name_remedy
-from medseg.planning.task import make_task
+from medseg.planning.task import Choice
 
 logger = logging.getLogger(__name__)
 
 Dims = Literal["2d", "3d"]
 
-LISTS = Path("data")
-"""Folder of the datalists, below the working directory."""
-
-LIST_FILES = (prepared.FILE, AGREEMENT_FILE)
-"""What `PlannedFolder.write_datalist` writes into the folder of its datalist."""
-
 CASE_FILES = ("images/*.nii.gz", "labels/*.nii.gz", "labels/*.png", "masks/*.png")
 """What `plan_folder` writes there: images and labels of DICOM, targets of readers, and masks."""
-
-
-@dataclass(frozen=True)
-class PlannedFolder:
-    """What was found in a folder of images and labels, and planned for it.
-
-    Attributes:
-        name: of the bundle.
-        items: the cases, as a datalist has them, with absolute paths.
-        found: what the cases have in common.
-        choices: what was chosen, and why.
-        classes: class name -> label values.
-        datalist_dir: folder of the datalist.
-        folds: how many folds the cases came with; None where they are to be chosen.
-        dicom_rows: of DICOM: case, folder of the series, object, and what its names became.
-        readers: what was made of their labels; None where each case has one label.
-        facts: of each case.
-        doubts: cases that differ from the others.
-        preset: size of network and training.
-        in_slices: whether it is for a network in 2D that goes through volumes slice by slice.
-    """
-
-    name: str
-    items: Sequence[Mapping[str, Any]]
-    found: Fingerprint
-    choices: Sequence[Choice]
-    classes: Mapping[str, Sequence[int]]
-    datalist_dir: Path
-    folds: int | None = None
-    dicom_rows: Sequence[tuple[str, str, str, str]] = ()
-    readers: ReaderTargets | None = None
-    facts: Sequence[CaseFacts] = ()
-    doubts: Sequence[Doubt] = ()
-    preset: Preset = "small"
-    in_slices: bool = False
-
-    @property
-    def slices(self) -> int:
-        """Slices of a case that an epoch uses; 1 where a case goes through the network whole."""
-        return find_slices(self.found).per_case if self.in_slices else 1
-
-    @property
-    def task(self) -> dict[str, Any]:
-        """The content of the task file."""
-        return make_task(
-            self.name,
-            self.choices,
-            classes=self.classes,
-            values=self.found.values,
-            dataset_dir=self.datalist_dir.as_posix(),
-        )
-
-    def with_patch(self, most_voxels: int) -> PlannedFolder:
-        """A copy whose patches have so many voxels at most, with what follows from that."""
-        plan = make_plan(
-            self.found, preset=self.preset, most_voxels=most_voxels, in_slices=self.in_slices
-        )
-        made = {one.key: one for one in plan}
-        keys = ("image_size", "strides", "kernel_size", "channels")
-        kept = [choice for choice in self.choices if choice.key not in keys]
-        return replace(self, choices=[*kept, *(made[key] for key in keys if key in made)])
-
-    def cut_into_slices(self, name: str) -> PlannedFolder:
-        """The plan of a network in 2D for the same volumes, slice by slice, under another name.
-
-        Raises:
-            ValueError: the labels are soft, of which no slices are cut.
-        """
-        if self.readers is not None and self.readers.method == MEAN:
-            raise ValueError(
-                "soft labels are learnt in 3D alone: leave --dims out, or pass another --readers"
-            )
-        in_3d = {choice.key for choice in make_plan(self.found, preset=self.preset)}
-        plan = make_plan(self.found, preset=self.preset, in_slices=True)
-        others = [choice for choice in self.choices if choice.key not in in_3d]
-        return replace(self, name=name, choices=[*plan, *others], in_slices=True)
-
-    def with_choice(self, key: str, value: Any, why: str) -> PlannedFolder:
-        """A copy with another value of a key."""
-        others = [choice for choice in self.choices if choice.key != key]
-        return replace(self, choices=[*others, Choice(key, value, why)])
-
-    def describe_split(self) -> list[str]:
-        """How the cases are split, see `describe_split`; nothing before the datalist is there."""
-        path = self.datalist_dir / prepared.FILE
-        return describe_split(fold_split.read(path)) if path.is_file() else []
-
-    def fit_folds(self) -> PlannedFolder:
-        """A copy with no more folds than the datalist that was written has patients for them."""
-        folds = int(fold_split.read(self.datalist_dir / prepared.FILE)["folds"])
-        if self.folds is not None or folds >= FOLDS:
-            return self
-        return self.with_choice("folds", folds, "one for each patient that is not for testing")
-
-    def write_datalist(self, *, seed: int = 0) -> Path:
-        """Write the list of the cases, a fifth of the patients held out for testing.
-
-        Cases that came with folds keep them, and none is held out. Of several readers the table of
-        reader against reader is written beside it.
-
-        Raises as `medseg.datasets.prepared.write`, and ValueError where too few patients are left
-        since cases have the same image; nothing is written then.
-        """
-        made = prepared.write(
-            *(self.datalist_dir, self.name, self.items),
-            test_share=TEST_SHARE,
-            label_values=self.found.values,
-            seed=seed,
-            warn_of_few=False,
-        )
-        if not made["training"]:
-            (self.datalist_dir / prepared.FILE).unlink()
-            with suppress(OSError):  # it holds what was converted from DICOM
-                self.datalist_dir.rmdir()
-            patients = {item["patient"] for item in made["testing"]}
-            raise ValueError(
-                f"{_describe_few(made['testing'], patients)}, for copies of an image count as "
-                f"one, and no split may separate those: give cases of {FEWEST_CASES} or more"
-            )
-        if self.readers is not None:
-            write_agreement(self.datalist_dir / AGREEMENT_FILE, self.readers.agreement)
-        return self.datalist_dir / prepared.FILE
 
 
 def plan_folder(
@@ -342,13 +206,9 @@ def _check_patients(items: Sequence[Mapping[str, Any]], source: str) -> None:
     patients = {item["patient"] for item in items}
     if len(patients) < FEWEST_CASES:
         raise ValueError(
-            f"{_describe_few(items, patients)}, and no split may separate those of one: give cases "
+            f"{describe_few(items, patients)}, and no split may separate those of one: give cases "
             f"of {FEWEST_CASES} or more{f', or correct {source}' if source else ''}"
         )
-
-
-def _describe_few(items: Sequence[Mapping[str, Any]], patients: Collection[str]) -> str:
-    return f"the {count_noun(len(items), 'case')} are of {count_noun(len(patients), 'patient')}"
 
 
 def _warn_of_small(

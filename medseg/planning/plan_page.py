@@ -13,9 +13,9 @@ from medseg.base.files import whole
 from medseg.base.text import count_noun, escape_unprintable
 from medseg.inference.preview.thumbnail import get_colour
 from medseg.planning.case_facts import CaseFacts
-from medseg.planning.doubts import Doubt
+from medseg.planning.checks.doubts import Doubt
 from medseg.planning.fingerprint import ChannelValues, Fingerprint
-from medseg.planning.plan import Choice
+from medseg.planning.task import Choice
 
 MOST_SHOWN = 24
 """Cases that are shown with a picture, beside those that are odd."""

@@ -16,7 +16,7 @@ from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.readers.agreement import Agreement, average
 from medseg.datasets.own.readers.combine import MEAN, MODEL
 from medseg.datasets.own.readers.join_readers import find_values, join_readers
-from medseg.planning.plan import Choice
+from medseg.planning.task import Choice
 
 logger = logging.getLogger(__name__)
 

@@ -1,11 +1,10 @@
-"""Task: the task file of a plan, from which a bundle is built."""
+"""Task: the task file of a plan, from which a bundle is built, and the choices it is made of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-from medseg.planning.plan import Choice
 
 OF_ALL: Mapping[str, Any] = {
     "num_workers": 1,
@@ -13,6 +12,15 @@ OF_ALL: Mapping[str, Any] = {
     "case_group": None,
 }
 """Keys that the plan does not choose, with the values of the bundles that come with medseg."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A key of the task file, its value, and the rule that led to it."""
+
+    key: str
+    value: Any
+    why: str
 
 
 def make_task(

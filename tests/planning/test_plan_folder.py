@@ -233,47 +233,6 @@ def test_images_without_a_label_are_named_and_left_out(data, caplog):
     assert "left out, as images without a label: p2_5 (1)" in caplog.text
 
 
-def test_copies_of_one_image_are_too_few_to_split_and_leave_no_list(data):
-    first, *others = sorted((data / "images").iterdir())
-    for file in others:
-        file.write_bytes(first.read_bytes())
-    planned = plan_folder("kidney", data)
-    with pytest.raises(ValueError, match="6 cases are of 1 patient, for copies of an image count"):
-        planned.write_datalist()
-    assert not planned.datalist_dir.exists()
-
-
-def test_there_are_no_more_folds_than_patients_for_them(data):
-    planned = plan_folder("kidney", data, patients="(p[0-9]+)_")
-    planned.write_datalist()
-    task = planned.fit_folds().task
-    assert task["folds"] == 2
-    assert prepared.list_cases("data/kidney", "training", fold=1, folds=task["folds"])
-
-
-def test_the_split_is_described_once_the_cases_are_listed(data):
-    planned = plan_folder("kidney", data)
-    assert planned.describe_split() == []
-    planned.write_datalist()
-    line, *warnings = planned.describe_split()
-    assert line.startswith("6 cases: 1 for testing, and 5 in 5 folds of 1,")
-    assert len(warnings) == 2
-
-
-def test_a_plan_in_2d_is_of_the_same_cases_classes_and_rules_under_its_own_name(data):
-    planned = plan_folder("kidney", data, dims="3d").with_choice("folds", 3, "given")
-    flat = planned.cut_into_slices("kidney_2d")
-    assert flat.task["name"] == "kidney_2d"
-    assert flat.task["slice_axis"] == 2
-    assert len(flat.task["image_size"]) == 2
-    for key in ("dataset_dir", "classes", "label_values", "folds"):
-        assert flat.task[key] == planned.task[key]
-    assert flat.slices == 6  # 5 labelled slices of each case, and a quarter more
-    assert plan_folder("kidney", data, dims="2d").task["image_size"] == flat.task["image_size"]
-    assert flat.with_patch(100).task["image_size"] != flat.task["image_size"]
-    assert len(flat.with_patch(100).task["image_size"]) == 2
-
-
 def test_pictures_take_no_dims(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for number in range(3):

@@ -8,7 +8,7 @@ from planning.test_plan import PICTURES
 from planning.test_plan_folder import data as data  # a fixture
 
 from medseg.labels import COLOURS
-from medseg.planning.doubts import Doubt
+from medseg.planning.checks.doubts import Doubt
 from medseg.planning.plan import make_plan
 from medseg.planning.plan_folder import plan_folder
 from medseg.planning.plan_page import write_plan_page

@@ -1,7 +1,6 @@
 """Tests of medseg.planning.task."""
 
-from medseg.planning.plan import Choice
-from medseg.planning.task import make_task
+from medseg.planning.task import Choice, make_task
 
 
 def test_a_task_has_the_choices_the_classes_and_where_the_cases_are_listed():

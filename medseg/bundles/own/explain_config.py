@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from medseg.planning.fingerprint import Fingerprint
-from medseg.planning.plan import Choice
+from medseg.planning.task import Choice
 
 _LOSSES = {
     "HybridLoss": "half the cross-entropy plus Dice, of each output head (UNet++, Zhou 2018)",

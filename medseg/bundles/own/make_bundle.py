@@ -18,9 +18,10 @@ from medseg.bundles.own.measure_steps import StepCost, measure_steps
 from medseg.bundles.own.replan import PLANNED_FILE, keep_changes, read_task, write_planned
 from medseg.bundles.own.undo import undo_on_error
 from medseg.bundles.own.write_bundle import TASK_FILE, change_task, write_bundle
-from medseg.planning.plan import Choice, count_steps, fit_epochs
-from medseg.planning.plan_folder import PlannedFolder
+from medseg.planning.plan import count_steps, fit_epochs
 from medseg.planning.plan_page import write_plan_page
+from medseg.planning.planned_folder import PlannedFolder
+from medseg.planning.task import Choice
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from medseg.base.text import count_noun
 from medseg.planning.case_facts import THUMBNAIL, CaseFacts, ChannelFacts
-from medseg.planning.channel_doubts import (
+from medseg.planning.checks.channel_doubts import (
     OUTLIER,
     SD,
     find_exchanged_channels,

@@ -1,9 +1,9 @@
-"""Tests of medseg.planning.label_values."""
+"""Tests of medseg.planning.checks.label_values."""
 
 import pytest
 
 from medseg.planning.case_facts import CaseFacts
-from medseg.planning.label_values import check_classes, find_undeclared, warn_of_rare
+from medseg.planning.checks.label_values import check_classes, find_undeclared, warn_of_rare
 
 
 def make(case, *values):

@@ -1,10 +1,10 @@
-"""Tests of medseg.planning.odd_values: labels that are images, or numbered otherwise."""
+"""Tests of medseg.planning.checks.odd_values: labels that are images, or numbered otherwise."""
 
 import numpy as np
 import pytest
 
 from medseg.planning.case_facts import CaseFacts, ChannelFacts
-from medseg.planning.odd_values import find_odd_values, join_values
+from medseg.planning.checks.odd_values import find_odd_values, join_values
 
 
 def make(case, *values, levels=200):

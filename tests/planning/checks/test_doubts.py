@@ -1,4 +1,4 @@
-"""Tests of medseg.planning.doubts: what is odd about a case is said, and nothing else."""
+"""Tests of medseg.planning.checks.doubts: what is odd about a case is said, and nothing else."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from medseg.planning.case_facts import THUMBNAIL, CaseFacts, ChannelFacts
-from medseg.planning.doubts import find_doubts
+from medseg.planning.checks.doubts import find_doubts
 
 
 def place(start):

@@ -1,9 +1,9 @@
-"""Tests of medseg.planning.channel_doubts: channels exchanged or the same, and masks as images."""
+"""Tests of medseg.planning.checks.channel_doubts: channels exchanged or alike, masks as images."""
 
 import numpy as np
 
 from medseg.planning.case_facts import CaseFacts, ChannelFacts
-from medseg.planning.channel_doubts import (
+from medseg.planning.checks.channel_doubts import (
     find_exchanged_channels,
     find_masks_as_images,
     find_same_channels,

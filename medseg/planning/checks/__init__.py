@@ -1,0 +1,1 @@
+"""Checks: what is wrong or odd about the cases that a plan is made for."""
