@@ -43,7 +43,8 @@ logger = logging.getLogger(__name__)
 Dims = Literal["2d", "3d"]
 
 CASE_FILES = ("images/*.nii.gz", "labels/*.nii.gz", "labels/*.png", "masks/*.png")
-"""What `plan_folder` writes there: images and labels of DICOM, targets of readers, and masks."""
+"""What `plan_folder` writes beside the datalist: images and labels of DICOM, targets of readers,
+and masks."""
 
 
 def plan_folder(
@@ -119,8 +120,7 @@ def plan_folder(
         resample=channels.resample,
     )
     values = sorted({0, *targets.values}.union(*(one.counts for one in facts)))
-    mixed = are_mixed(one.counts for one in facts)
-    chosen = choose_classes(data, name, values, mixed=mixed) if named is None else dict(named)
+    chosen = _name_values(values, facts, data, name) if named is None else dict(named)
     facts = join_values(facts, chosen)
     found = replace(make_fingerprint(facts), values=tuple(values))
     if dims is not None and found.dimensions == 2:
@@ -134,18 +134,14 @@ def plan_folder(
     ignored = [value for value in find_ignored(data) if value in found.values]
     if classes is not None:
         check_classes(classes, found.values, ignored=ignored)
-    if ignored:
-        choices = [*choices, Choice("ignore", ignored, "what dataset.json calls so")]
-    given = [pair.fold for pair in labelled if pair.fold is not None]
-    folds = _check_folds(given) if given else None
+    folds = _find_folds([pair.fold for pair in labelled if pair.fold is not None])
     if folds is None:
         _check_patients(items, _find_source_of_patients(data, cases, patients))
-    choices = [*choices, _choose_folds(folds)]
     planned = PlannedFolder(
         name=name,
         items=items,
         found=found,
-        choices=choices,
+        choices=[*choices, *_choose_ignored(ignored), _choose_folds(folds)],
         classes=chosen,
         datalist_dir=lists / name,
         folds=folds,
@@ -169,8 +165,22 @@ def _check_pattern(patients: str | None) -> None:
         ) from error
 
 
-def _check_folds(given: Sequence[int]) -> int:
-    """How many folds cases came with; refuse one alone, and numbers without a case."""
+def _name_values(
+    values: Sequence[int], facts: Sequence[CaseFacts], data: Path, name: str
+) -> dict[str, list[int]]:
+    """A class for each value, or those of dataset.json, see `choose_classes`."""
+    mixed = are_mixed(one.counts for one in facts)
+    return choose_classes(data, name, values, mixed=mixed)
+
+
+def _choose_ignored(values: Sequence[int]) -> list[Choice]:
+    return [Choice("ignore", list(values), "what dataset.json calls so")] if values else []
+
+
+def _find_folds(given: Sequence[int]) -> int | None:
+    """How many folds cases came with, if any; refuse one alone, and numbers without a case."""
+    if not given:
+        return None
     folds = max(given) + 1
     if folds < 2:
         raise ValueError(
