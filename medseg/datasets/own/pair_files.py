@@ -8,8 +8,6 @@ names the case: of a label all of it, of an image all of it and behind that its 
 from __future__ import annotations
 
 import logging
-import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,40 +16,16 @@ from pathlib import Path, PurePosixPath
 
 from medseg.base.text import count_noun, shorten_list
 from medseg.base.walk import walk
+from medseg.datasets.own.file_words import IMAGE_WORDS, LABEL_WORDS, split_path
 from medseg.datasets.own.readers.name_readers import Key, find_case_keys, name_readers
 from medseg.ingest.formats import (
     is_macos_copy,
     is_picture_file,
     is_volume_file,
     select_volume_files,
-    strip_suffix,
 )
 
 logger = logging.getLogger(__name__)
-
-_LABEL_WORDS = """
-    label labels labelstr labelsts labelsva lbl lbls mask masks msk msks seg segs segm segmentation
-    segmentations dseg gt gts groundtruth truth annotation annotations annot roi rois manual target
-    targets
-    maske masken etikett etiketten segmentierung segmentierungen annotationen
-    masque masques etiquette etiquettes
-    mascara mascaras etiqueta etiquetas segmentacion segmentaciones anotacion anotaciones
-    maschera maschere etichetta etichette segmentazione segmentazioni
-    rotulo rotulos segmentacao segmentacoes
-"""
-_IMAGE_WORDS = """
-    image images imagestr imagests imagesva img imgs scan scans volume volumes vol data raw input
-    inputs original originals
-    bild bilder aufnahme aufnahmen daten
-    donnees
-    imagen imagenes datos
-    immagine immagini dati
-    imagem imagens dados
-"""  # English, German, French, Spanish, Italian, Portuguese; without accents
-LABEL_WORDS = frozenset(_LABEL_WORDS.split())
-IMAGE_WORDS = frozenset(_IMAGE_WORDS.split())
-
-_ACCENTS = re.compile("[\u0300-\u036f]")
 
 SEVERAL_READERS = "where they are of several readers, pass --readers consensus, staple or mean"
 
@@ -123,7 +97,7 @@ def pair_files(
     found: dict[bool, dict[Path, Key]] = {True: {}, False: {}}
     all_words: dict[Path, list[str]] = {}
     for file, path in paths.items():
-        parts = _split(PurePosixPath(*path.parts[shared:]))
+        parts = split_path(PurePosixPath(*path.parts[shared:]))
         words = [word for part in parts for word in part]
         key = _make_key(parts)
         is_label = _is_label(path, words, images=images, labels=labels)
@@ -170,25 +144,6 @@ def _count_shared_folders(paths: Iterable[PurePosixPath]) -> int:
         (depth for depth, parts in enumerate(zip(*folders, strict=False)) if len(set(parts)) > 1),
         min(map(len, folders)),
     )
-
-
-def _split(path: PurePosixPath) -> list[list[str]]:
-    """The words of each part of a path; "mask12" is two words, "t1ce" is one.
-
-    They are in small letters and without accents.
-    """
-    stem = path.stem if is_picture_file(path.name) else strip_suffix(path.name)
-    return [_split_name(part) for part in (*path.parts[:-1], stem)]
-
-
-def _split_name(name: str) -> list[str]:
-    words: list[str] = []
-    parts = unicodedata.normalize("NFKD", name.casefold())
-    for word in re.findall(r"[^\W_]+", _ACCENTS.sub("", parts)):
-        letters, digits = re.fullmatch(r"([a-z]*)(.*)", word).groups()  # type: ignore[union-attr]
-        is_known = letters in LABEL_WORDS | IMAGE_WORDS and digits.isdigit()
-        words += [letters, digits] if is_known else [word]
-    return words
 
 
 def _make_key(parts: Sequence[Sequence[str]]) -> Key:
