@@ -12,9 +12,10 @@ from medseg.planning.plan import make_plan
 from medseg.planning.task import make_task
 
 
-def make_bundle(folder, **changes):
+def make_bundle(folder, classes=None, values=(0, 1), **changes):
+    classes = classes or {"a": [1]}
     task = make_task(
-        "kidney", make_plan(FOUND), classes={"a": [1]}, values=(0, 1), dataset_dir="data/kidney"
+        "kidney", make_plan(FOUND), classes=classes, values=values, dataset_dir="data/kidney"
     )
     small = {"image_size": [16, 16, 16], "channels": [4, 8, 16, 32]}
     return write_bundle(folder / "kidney", {**task, **small, **changes})
@@ -30,7 +31,8 @@ def test_a_step_of_the_config_is_timed_in_a_process_of_its_own(tmp_path):
 @pytest.mark.long
 def test_regions_are_tried_with_a_channel_each(tmp_path):
     regions = {"whole": [1, 2], "core": [2]}
-    assert measure_steps(make_bundle(tmp_path, classes=regions)).seconds > 0
+    bundle = make_bundle(tmp_path, classes=regions, values=(0, 1, 2))
+    assert measure_steps(bundle).seconds > 0
 
 
 def end_at_once(_bundle, _sender):
