@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from medseg.base.scratch import make_scratch_folder
 from medseg.inference.predictor.fuse_norms import fuse_batch_norm
 from medseg.inference.predictor.openvino import convert
-from medseg.inference.predictor.precision import gains_by_bfloat16
 from medseg.networks import to_device
+from medseg.networks.device import gains_by_bfloat16
 from medseg.networks.export import export
 from medseg.networks.nested import NestedUNet
 

@@ -7,13 +7,10 @@ import torch
 from monai.inferers import Inferer
 
 from medseg.base.arguments import require_bool
-from medseg.networks.device import list_cpu_features
+from medseg.networks.device import gains_by_bfloat16
 
 TENSOR_CORES = (7, 0)
 """Compute capability from which on a GPU multiplies float16 much faster than float32 (Volta)."""
-
-# CPU features in whose presence bfloat16 convolutions are faster than float32 ones (oneDNN)
-_CPU_BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
 class MixedPrecisionInferer(Inferer):
@@ -46,14 +43,6 @@ class MixedPrecisionInferer(Inferer):
     ) -> Any:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.enabled):
             return self.inferer(inputs, network, *args, **kwargs)
-
-
-def gains_by_bfloat16(device: str | torch.device) -> bool:
-    """Whether the device multiplies bfloat16 in hardware; False where that is unknown."""
-    kind = torch.device(device).type
-    if kind == "cuda":
-        return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
-    return kind == "cpu" and bool(_CPU_BFLOAT16_FLAGS & list_cpu_features())
 
 
 def find_fastest_precision(device: str | torch.device) -> torch.dtype:

@@ -7,7 +7,7 @@ import torch
 from monai.inferers import SimpleInferer, SlidingWindowInferer
 
 from medseg.inference import MixedPrecisionInferer
-from medseg.inference.predictor.precision import find_fastest_precision, gains_by_bfloat16
+from medseg.inference.predictor.precision import find_fastest_precision
 from medseg.losses import HybridLoss
 
 
@@ -72,25 +72,6 @@ def test_a_cpu_with_bfloat16_runs_in_it_and_keeps_its_weights(network, image, cp
 def test_a_cpu_without_bfloat16_runs_in_float32(network, image, cpu_flags):
     cpu_flags("flags\t\t: fpu avx2 avx512f\n")
     assert torch.equal(inferer()(image, network), network(image))
-
-
-def test_a_machine_that_does_not_tell_its_flags_runs_in_float32(monkeypatch):
-    def absent(_):
-        raise FileNotFoundError
-
-    monkeypatch.setattr(Path, "read_text", absent)
-    assert not gains_by_bfloat16("cpu")
-
-
-def test_a_flag_is_a_whole_word(cpu_flags):
-    cpu_flags("flags\t\t: avx512_bf16x\n")
-    assert not gains_by_bfloat16("cpu")
-
-
-@pytest.mark.parametrize("device", ["meta", "cuda"])
-def test_a_device_that_is_not_there_or_not_known_gains_nothing(device, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert not gains_by_bfloat16(device)
 
 
 @pytest.mark.parametrize(
