@@ -33,7 +33,9 @@ class Size:
         patch_voxels: of a 3D patch, at most.
         patch_pixels: of a 2D patch, at most.
         batch_pixels: of a batch of 2D patches, at most.
-        steps: of the optimiser, in a whole training.
+        batch_volumes: in 3D, of which a step has patches.
+        steps_2d: of the optimiser, in a whole training in 2D.
+        steps_3d: the same in 3D.
     """
 
     first_channels: int
@@ -41,13 +43,15 @@ class Size:
     patch_voxels: int
     patch_pixels: int
     batch_pixels: int
-    steps: int
+    batch_volumes: int
+    steps_2d: int
+    steps_3d: int
 
 
 SIZES: Mapping[Preset, Size] = {
-    "small": Size(16, 128, 90_000, 128**2, 8 * 128**2, 1_500),
-    "medium": Size(32, 256, 96**3, 256**2, 8 * 256**2, 25_000),
-    "large": Size(32, 320, 128**3, 512**2, 12 * 512**2, 250_000),
+    "small": Size(16, 128, 90_000, 128**2, 8 * 128**2, 1, 1_500, 3_000),
+    "medium": Size(32, 256, 96**3, 256**2, 8 * 256**2, 2, 25_000, 25_000),
+    "large": Size(32, 320, 128**3, 512**2, 12 * 512**2, 2, 250_000, 250_000),
 }
 """small is for a CPU and minutes, medium for a GPU of 8 GiB and hours, large for one of 24 GiB and
 what nnU-Net spends."""
@@ -122,7 +126,9 @@ def make_plan(
     channels = [min(size.first_channels * 2**k, size.most_channels) for k in range(len(kernels))]
     of_a_case = 1 if slices is None else slices.per_case
     pictures = found.cases * of_a_case
-    batch = max(min(size.batch_pixels // prod(patch), pictures), 2) if is_flat else 2
+    batch = size.batch_volumes
+    if is_flat:
+        batch = max(min(size.batch_pixels // prod(patch), pictures), 2)
     return [
         *_choose_layers(found, slices),
         *(_choose_values(found) if found.dimensions == 3 else ()),
@@ -259,11 +265,14 @@ def _choose_training(
     training = count_training_cases(found.cases)
     of_a_case = 1 if slices is None else slices.per_case
     steps = count_steps(found.cases, batch_size=batch, slices=of_a_case)
-    epochs = min(max(round(size.steps / steps), 1), MOST_EPOCHS)
-    kind = "pictures" if slices is None else "slices"
+    kind, wanted = "pictures" if slices is None else "slices", size.steps_2d
     batch_why = f"as many {kind} as this preset allows"
     if found.dimensions == 3 and slices is None:
-        batch_why = "two volumes a step"
+        wanted = size.steps_3d
+        batch_why = f"{count_noun(batch, 'volume')} a step"
+        if batch == 1:
+            batch_why += ", since in a short training more steps are worth more than larger ones"
+    epochs = min(max(round(wanted / steps), 1), MOST_EPOCHS)
     epochs_why = (
         f"about {epochs * steps} steps in all, {steps} in an epoch of about {training} training "
         f"cases{'' if slices is None else f' of about {of_a_case} slices'}"

@@ -102,9 +102,14 @@ def test_a_larger_preset_has_more_of_everything():
         assert larger["max_epochs"] > smaller["max_epochs"]
 
 
+def test_a_step_of_a_short_training_in_3d_has_one_volume():
+    chosen = [plan(preset=preset)["batch_size"] for preset in SIZES]
+    assert chosen == [1, 2, 2]
+
+
 def test_the_epochs_make_the_steps_of_the_preset():
     training = round(260 * 0.8 * 0.8)
-    assert plan()["max_epochs"] == round(SIZES["small"].steps / (training // 2))
+    assert plan()["max_epochs"] == round(SIZES["small"].steps_3d / training)
 
 
 SLICED = replace(FOUND, labelled_slices=(20.0, 30.0, 24.0))
@@ -144,7 +149,7 @@ def test_in_slices_the_epochs_make_the_steps_of_the_preset_too():
     slices = round(24 * 1.25)
     made = plan(SLICED, in_slices=True)
     steps = round(260 * 0.8 * 0.8) * slices // made["batch_size"]
-    assert made["max_epochs"] == round(SIZES["small"].steps / steps)
+    assert made["max_epochs"] == round(SIZES["small"].steps_2d / steps)
     options = {"batch_size": 2, "step_seconds": 1.0, "hours": 10}
     assert fit_epochs(250, **options, slices=30) == 36_000 * 0.8 // (160 * 30 // 2)
 
