@@ -4,6 +4,7 @@ Faults of the command line are reported before MONAI and torch are imported, whi
 and a folder that cannot be written is refused before any weights are read.
 """
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,10 @@ from medseg.bundles.bundle import check_metadata, check_weights_exist, find_conf
 from medseg.bundles.keys.other_input import DATA, list_images, split_input
 from medseg.bundles.layers.merge import OVERLAY
 from medseg.bundles.overrides import read_overrides, read_workflow, write_for_monai
+from medseg.bundles.own.write_bundle import describe_unbuilt
 from medseg.bundles.tracking import allow_mlflow
+
+logger = logging.getLogger(__name__)
 
 _MAIN_IDS = tuple(ids[0] for ids in WORKFLOWS.values())
 
@@ -31,7 +35,8 @@ def run_bundle(
 ) -> Path | None:
     """Run a workflow of a bundle.
 
-    A training that torchrun starts in several processes also gets the config `multi_gpu_train`.
+    A training that torchrun starts in several processes also gets the config `multi_gpu_train`. A
+    config that is not what the bundle's task file says is used as it is, after a warning.
 
     Args:
         bundle: folder of the bundle.
@@ -85,6 +90,8 @@ def run_bundle(
     configs = find_configs(bundle, workflow)
     is_set_up = "logging_file" in overrides or configs[0].with_name("logging.conf").is_file()
     keep_log(console=not is_set_up)
+    for reason in filter(None, (describe_unbuilt(bundle, path) for path in configs)):
+        logger.warning(reason)
     if source is not None:
         overrides[DATA] = list_images(bundle, source)
     run(run_id=run_id, config_file=[str(c) for c in configs], **write_for_monai(overrides))

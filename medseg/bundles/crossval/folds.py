@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -115,12 +116,24 @@ def score_fold(fold: Fold, arguments: Sequence[str] = (), *, made_of: Sequence[s
 
 def _run(words: Sequence[str], fold: Fold) -> None:
     """Run a command of medseg in a process of its own, so that its memory is free afterwards."""
-    done = subprocess.run([sys.executable, "-c", _RUN, *words], check=False)
-    if done.returncode:
+    status = subprocess.run([sys.executable, "-c", _RUN, *words], check=False).returncode
+    if status:
         raise FoldFailedError(
-            f"fold {fold.number}: {words[0]} failed, see above: mend the cause and run crossval "
-            "again, which goes on where it was"
+            f"fold {fold.number}: {words[0]} {_describe_failure(status)} and run crossval again, "
+            "which goes on where it was"
         )
+
+
+def _describe_failure(status: int) -> str:
+    """What a process that failed tells by its exit status, and what to do."""
+    if status >= 0:  # as always on Windows
+        return "failed, see above: mend the cause"
+    if -status == signal.SIGKILL:
+        return (
+            "was ended by the system, most often because memory ran out: pass a smaller "
+            "--batch_size or --image_size,"
+        )
+    return f"was ended by signal {-status}: mend the cause"
 
 
 def _mark(path: Path, content: list[str]) -> None:

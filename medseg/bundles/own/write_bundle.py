@@ -122,6 +122,27 @@ def render_own(folder: Path) -> dict[Path, str]:
     return build.render_task(folder / TASK_FILE, layers=_find_layers(), configs=configs)
 
 
+def describe_unbuilt(folder: Path, config: Path) -> str:
+    """Why a config of a bundle is not what its own task file gives; empty if it is.
+
+    It is also empty for a bundle without a task file, and for a config that is not built.
+
+    Args:
+        folder: of the bundle.
+        config: one of its configs.
+    """
+    if not (folder / TASK_FILE).is_file():
+        return ""
+    remedy = f"what was built before is used: run medseg bundles build {folder}"
+    try:
+        text = render_own(folder).get(folder / "configs" / config.name)
+    except (ValueError, OSError) as error:
+        return f"{error} ({remedy} when that is mended)"
+    if text is None or config.read_text() == text:
+        return ""
+    return f"{config} is not what {TASK_FILE} beside it says, and {remedy}"
+
+
 def _find_layers() -> Path:
     shipped = find_shipped_folder()
     if shipped is None or not (shipped / "layers").is_dir():

@@ -52,6 +52,17 @@ def test_an_interrupted_training_goes_on(tmp_path, ran):
     assert "--resume=True" in commands[1]
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(-9, "most often because memory ran out: pass a smaller --batch_size"), (-15, "by signal 15")],
+)
+def test_a_process_that_the_system_ended_is_told_as_that(status, said, tmp_path, ran):
+    _, codes = ran
+    codes["train"] = status
+    with pytest.raises(FoldFailedError, match=f"fold 0: train was ended .*{said}"):
+        run_fold(Path("bundle"), list_folds(tmp_path, 2)[0])
+
+
 def test_a_training_is_not_repeated_where_the_scoring_failed(tmp_path, ran):
     commands, codes = ran
     fold = list_folds(tmp_path, 2)[0]

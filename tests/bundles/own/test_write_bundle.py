@@ -15,7 +15,13 @@ from planning.test_reader_targets import add_readers
 from medseg.bundles.check import find_faults
 from medseg.bundles.keys.describe import UNKNOWN, list_keys_of_bundle
 from medseg.bundles.overrides import read_overrides
-from medseg.bundles.own.write_bundle import TASK_FILE, build_own, check_new, write_bundle
+from medseg.bundles.own.write_bundle import (
+    TASK_FILE,
+    build_own,
+    check_new,
+    describe_unbuilt,
+    write_bundle,
+)
 from medseg.planning.plan import make_plan
 from medseg.planning.plan_folder import plan_folder
 from medseg.planning.task import make_task
@@ -94,6 +100,25 @@ def test_the_check_finds_a_task_that_was_changed_and_not_built(tmp_path, task):
     (folder / TASK_FILE).write_text(json.dumps({**task, "max_epochs": 7}))
     [fault] = find_faults(str(folder))
     assert fault.startswith("configs/train.json differs from what its layers build: run `medseg")
+
+
+def test_a_config_that_is_not_what_the_task_says_is_named_with_the_command_that_builds_it(
+    tmp_path, task
+):
+    folder = write_bundle(tmp_path / "kidney", task)
+    config = folder / "configs" / "train.json"
+    assert describe_unbuilt(folder, config) == ""
+    (folder / TASK_FILE).write_text(json.dumps({**task, "learning_rate": 0.5}))
+    said = describe_unbuilt(folder, config)
+    assert re.search(r"train.json is not what task.json beside it says", said)
+    assert said.endswith(f"run medseg bundles build {folder}")
+    build_own(folder)
+    assert describe_unbuilt(folder, config) == ""
+    assert describe_unbuilt(folder, folder / "configs" / "own.json") == ""
+    (folder / TASK_FILE).write_text("{")
+    assert "what was built before is used" in describe_unbuilt(folder, config)
+    (folder / TASK_FILE).unlink()
+    assert describe_unbuilt(folder, config) == ""
 
 
 def test_label_values_that_are_not_counted_from_1_are_named_as_they_are(tmp_path):
