@@ -1,4 +1,4 @@
-"""Patch: target spacing, patch, levels and kernels of a network, after the rules of nnU-Net."""
+"""Patch: patch, levels and kernels of a network, after the rules of nnU-Net."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ from math import prod
 
 import numpy as np
 
-from medseg.planning.fingerprint import Fingerprint
 from medseg.planning.task import Choice
-
-COARSE = 3.0
-"""Voxels so many times longer along one axis than along the others are anisotropic, as nnU-Net has
-it; the target spacing along that axis is then the tenth percentile, not the median."""
 
 FEWEST_AT_BOTTOM = 4
 """Voxels along each axis at the deepest level, at least, as nnU-Net has it."""
@@ -21,22 +16,6 @@ MOST_LEVELS = 6
 FEWEST_HALVINGS = 2
 """Networks of the family have three levels or more; of small images fewer voxels than
 `FEWEST_AT_BOTTOM` are left at the deepest one."""
-
-
-def choose_spacing(found: Fingerprint) -> tuple[float, ...]:
-    """The voxels that the network sees, in mm.
-
-    The median of the cases; along an axis whose voxels are `COARSE` times longer than the others,
-    the tenth percentile, so that slices of most cases are not thinned out.
-
-    Source: Isensee et al. 2021, "nnU-Net", Methods, resampling.
-    """
-    spacing = list(found.spacing_mm)
-    coarse = int(np.argmax(spacing))
-    others = [mm for axis, mm in enumerate(spacing) if axis != coarse]
-    if spacing[coarse] > COARSE * max(others):
-        spacing[coarse] = max(found.coarse_mm, max(others))
-    return tuple(round(mm, 3) for mm in spacing)
 
 
 def choose_patch(

@@ -10,11 +10,10 @@ from typing import Literal
 
 from medseg.base.text import count_noun
 from medseg.planning.fingerprint import ChannelValues, Fingerprint
+from medseg.planning.grid import TargetGrid, choose_grid
 from medseg.planning.patch import (
-    COARSE,
     choose_patch,
     choose_patches,
-    choose_spacing,
     explain_patch,
 )
 from medseg.planning.slices import Slices, cut_into_slices
@@ -33,6 +32,7 @@ class Size:
         patch_voxels: of a 3D patch, at most.
         patch_pixels: of a 2D patch, at most.
         batch_pixels: of a batch of 2D patches, at most.
+        parts_across: how many parts of the largest class are as wide as a patch, see `choose_grid`.
         batch_volumes: in 3D, of which a step has patches.
         steps_2d: of the optimiser, in a whole training in 2D.
         steps_3d: the same in 3D.
@@ -43,15 +43,16 @@ class Size:
     patch_voxels: int
     patch_pixels: int
     batch_pixels: int
+    parts_across: float
     batch_volumes: int
     steps_2d: int
     steps_3d: int
 
 
 SIZES: Mapping[Preset, Size] = {
-    "small": Size(16, 128, 90_000, 128**2, 8 * 128**2, 1, 1_500, 3_000),
-    "medium": Size(32, 256, 96**3, 256**2, 8 * 256**2, 2, 25_000, 25_000),
-    "large": Size(32, 320, 128**3, 512**2, 12 * 512**2, 2, 250_000, 250_000),
+    "small": Size(16, 128, 90_000, 128**2, 8 * 128**2, 2.0, 1, 1_500, 3_000),
+    "medium": Size(32, 256, 96**3, 256**2, 8 * 256**2, 1.0, 2, 25_000, 25_000),
+    "large": Size(32, 320, 128**3, 512**2, 12 * 512**2, 0.0, 2, 250_000, 250_000),
 }
 """small is for a CPU and minutes, medium for a GPU of 8 GiB and hours, large for one of 24 GiB and
 what nnU-Net spends."""
@@ -116,12 +117,13 @@ def make_plan(
             f"give {FEWEST_CASES} or more"
         )
     size = SIZES[preset]
-    slices = find_slices(found) if in_slices else None
-    spacing, shape = (
-        _place_on_target(found) if slices is None else (slices.spacing_mm, slices.shape)
-    )
+    grid = _choose_grid(found, size)
+    slices = cut_into_slices(found, grid.shape, grid.spacing_mm) if in_slices else None
+    spacing, shape = grid.spacing_mm, grid.shape
+    if slices is not None:
+        spacing, shape = slices.spacing_mm, slices.shape
     is_flat = len(shape) == 2
-    most = most_voxels or (size.patch_pixels if is_flat else size.patch_voxels)
+    most = most_voxels or (_count_pixels(found, size, spacing) if is_flat else size.patch_voxels)
     patch, strides, kernels = choose_patch(shape, spacing, most=most)
     channels = [min(size.first_channels * 2**k, size.most_channels) for k in range(len(kernels))]
     of_a_case = 1 if slices is None else slices.per_case
@@ -130,9 +132,9 @@ def make_plan(
     if is_flat:
         batch = max(min(size.batch_pixels // prod(patch), pictures), 2)
     return [
-        *_choose_layers(found, slices),
+        *_choose_layers(found, grid, slices),
         *(_choose_values(found) if found.dimensions == 3 else ()),
-        *([_explain_spacing(found, choose_spacing(found))] if found.spacing_varies else ()),
+        *([Choice("spacing_mm", list(grid.spacing_mm), grid.why)] if grid.is_resampled else ()),
         *explain_patch(patch, strides, kernels, shape, most),
         Choice("channels", channels, f"doubled from level to level, at most {size.most_channels}"),
         _choose_norm(batch, is_flat=is_flat),
@@ -142,17 +144,24 @@ def make_plan(
     ]
 
 
-def find_slices(found: Fingerprint) -> Slices:
+def find_slices(found: Fingerprint, preset: Preset) -> Slices:
     """How volumes are cut for a network in 2D, see `cut_into_slices`."""
-    spacing, shape = _place_on_target(found)
-    return cut_into_slices(found, shape, spacing)
+    grid = _choose_grid(found, SIZES[preset])
+    return cut_into_slices(found, grid.shape, grid.spacing_mm)
 
 
-def _place_on_target(found: Fingerprint) -> tuple[tuple[float, ...], tuple[int, ...]]:
-    """The target spacing and the voxels of the median image there."""
-    spacing = choose_spacing(found) if found.dimensions == 3 else found.spacing_mm
-    pairs = zip(found.shape, found.spacing_mm, spacing, strict=True)
-    return spacing, tuple(max(round(n * before / after), 1) for n, before, after in pairs)
+def _choose_grid(found: Fingerprint, size: Size) -> TargetGrid:
+    return choose_grid(found, patch_voxels=size.patch_voxels, parts_across=size.parts_across)
+
+
+def _count_pixels(found: Fingerprint, size: Size, spacing_mm: Sequence[float]) -> int:
+    """Of a 2D patch, at most: those of the preset, or more, to see parts of the largest class.
+
+    A batch has two patches at least.
+    """
+    widest = max(found.part_mm.values(), default=0.0)
+    wanted = (size.parts_across * widest) ** 2 / prod(spacing_mm)
+    return max(size.patch_pixels, min(int(wanted), size.batch_pixels // 2))
 
 
 def count_training_cases(cases: int) -> int:
@@ -185,7 +194,7 @@ def fit_epochs(
     return max(int(hours * 3600 * STEP_SHARE / (step_seconds * steps)), 1)
 
 
-def _choose_layers(found: Fingerprint, slices: Slices | None) -> list[Choice]:
+def _choose_layers(found: Fingerprint, grid: TargetGrid, slices: Slices | None) -> list[Choice]:
     if found.dimensions == 2:
         layers = ["picture", "2d", "patches", *(["colour"] if found.colours == 3 else [])]
         why = f"the images are pictures with {count_noun(found.colours, 'channel')}"
@@ -194,7 +203,7 @@ def _choose_layers(found: Fingerprint, slices: Slices | None) -> list[Choice]:
     kind = [*seen, "channels"]
     if len(found.channels) == 1:
         kind = ["ct" if found.channels[0].is_ct else "mr", *seen]
-    layers = [*kind, *(["resample"] if found.spacing_varies else []), "patches"]
+    layers = [*kind, *(["resample"] if grid.is_resampled else []), "patches"]
     varies = ", whose voxels differ in size" if found.spacing_varies else ""
     several = f" with {len(found.channels)} channels" if len(found.channels) > 1 else ""
     why = f"the images are volumes{several}{varies}"
@@ -244,12 +253,6 @@ def _choose_window(values: ChannelValues) -> list[int] | None:
     """The window of a CT in HU; None for other images."""
     low, _, high = values.percentiles
     return [round(low), max(round(high), round(low) + 1)] if values.is_ct else None
-
-
-def _explain_spacing(found: Fingerprint, spacing: Sequence[float]) -> Choice:
-    is_thinned = list(spacing) != [round(mm, 3) for mm in found.spacing_mm]
-    more = f", and the tenth percentile along the axis that is {COARSE:g} times coarser"
-    return Choice("spacing_mm", list(spacing), f"the median of the cases{more * is_thinned}")
 
 
 def _choose_norm(batch: int, *, is_flat: bool) -> Choice:

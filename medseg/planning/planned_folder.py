@@ -72,7 +72,7 @@ class PlannedFolder:
     @property
     def slices(self) -> int:
         """Slices of a case that an epoch uses; 1 where a case goes through the network whole."""
-        return find_slices(self.found).per_case if self.in_slices else 1
+        return find_slices(self.found, self.preset).per_case if self.in_slices else 1
 
     @property
     def task(self) -> dict[str, Any]:

@@ -1,17 +1,14 @@
 """Tests of medseg.planning.patch: numbers that follow from the rules on paper."""
 
-from dataclasses import replace
 from math import prod
 
 import numpy as np
 import pytest
-from planning.test_plan import FOUND
 
 from medseg.planning.patch import (
     FEWEST_AT_BOTTOM,
     FEWEST_HALVINGS,
     choose_patch,
-    choose_spacing,
 )
 
 
@@ -51,13 +48,3 @@ def test_a_coarse_axis_is_neither_halved_nor_convolved_until_the_others_are_as_c
     _, strides, kernels = choose_patch((512, 512, 64), (1, 1, 4), most=10**9)
     assert strides[:3] == [[2, 2, 1], [2, 2, 1], [2, 2, 2]]
     assert kernels[:3] == [[3, 3, 1], [3, 3, 1], [3, 3, 3]]
-
-
-def test_the_target_spacing_is_the_median_and_along_a_coarse_axis_the_tenth_percentile():
-    assert choose_spacing(FOUND) == (1.0, 1.0, 1.0)
-    coarse = replace(FOUND, spacing_mm=(0.8, 0.8, 5.0), coarse_mm=2.5)
-    assert choose_spacing(coarse) == (0.8, 0.8, 2.5)
-    finer = replace(FOUND, spacing_mm=(0.8, 0.8, 5.0), coarse_mm=0.5)
-    assert choose_spacing(finer) == (0.8, 0.8, 0.8)
-    nearly = replace(FOUND, spacing_mm=(0.8, 0.8, 2.0), coarse_mm=1.0)
-    assert choose_spacing(nearly) == (0.8, 0.8, 2.0)

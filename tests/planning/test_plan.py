@@ -93,6 +93,26 @@ def test_pictures_are_planned_in_2d(colours):
     assert ("colour" in made["_layers_"]) == (colours == 3)
 
 
+@pytest.mark.parametrize(
+    ("edge", "patch", "batch"),
+    [(30.0, [128, 128], 8), (80.0, [160, 160], 5), (120.0, [224, 256], 2), (300.0, [256, 256], 2)],
+)
+def test_a_patch_of_pictures_is_twice_as_wide_as_the_parts_of_the_largest_class(edge, patch, batch):
+    square = replace(PICTURES, shape=(400, 400), part_mm={1: edge, 2: 10.0})
+    made = plan(square)
+    assert made["image_size"] == patch
+    assert made["batch_size"] == batch
+    assert (made["norm"] == "batch") == (batch == 8)
+
+
+def test_where_voxels_are_made_coarser_cases_are_resampled_in_3d_and_in_slices():
+    wide = replace(FOUND, shape=(300, 300, 300), part_mm={1: 60.0}, labelled_slices=(9.0,) * 3)
+    volumes, slices = plan(wide), plan(wide, in_slices=True)
+    assert "resample" in volumes["_layers_"]
+    assert volumes["spacing_mm"] == slices["spacing_mm"] == [2.68] * 3
+    assert "spacing_mm" not in plan(wide, preset="large")
+
+
 def test_a_larger_preset_has_more_of_everything():
     big = replace(FOUND, shape=(400, 400, 300))
     sizes = [plan(big, preset=preset) for preset in SIZES]
