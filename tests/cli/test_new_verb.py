@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from bundles.own.test_measure_steps import end_at_once
 from cli.commands import run_medseg
+from PIL import Image
 from planning.test_plan_folder import data as data  # a fixture
 from planning.test_reader_targets import add_readers
 
@@ -24,6 +25,28 @@ def test_it_prints_each_choice_with_its_reason_and_what_to_run_next(data):
     assert ended.exit_code == 0
     assert "image_size" in ended.stdout
     assert "next: medseg train -b kidney" in ended.stdout
+
+
+def write_pictures(folder, *, colours):
+    """Six pictures with a bright disc, and masks beside them."""
+    for place in ("images", "masks"):
+        (folder / place).mkdir(parents=True)
+    rows, columns = np.ogrid[:48, :40]
+    for number in range(6):
+        disc = (rows - 20 - number) ** 2 + (columns - 18) ** 2 < 60
+        noise = np.random.default_rng(number).integers(0, 60, (48, 40, colours))
+        shown = (disc[..., None] * 120 + noise).astype(np.uint8)
+        Image.fromarray(shown.squeeze()).save(folder / "images" / f"{number}.png")
+        Image.fromarray(disc.astype(np.uint8) * 255).save(folder / "masks" / f"{number}.png")
+    return folder
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+def test_pictures_are_planned_with_the_amounts_of_their_changes(colours, tmp_path):
+    folder = write_pictures(tmp_path / "given", colours=colours)
+    ended = run_medseg("new", "discs", "--data", folder, "--no-measure", "-o", tmp_path / "made")
+    assert ended.exit_code == 0, ended.stderr
+    assert ("brightness_shift" in ended.stdout) == (colours == 3)
 
 
 def test_a_bundle_in_another_folder_is_named_so_that_the_next_command_finds_it(data, tmp_path):
@@ -117,7 +140,7 @@ def test_hours_set_the_epochs_by_a_step_that_is_tried(data, tmp_path, monkeypatc
     ended = run_medseg("new", "kidney", "--data", data, "--hours", "0.1")
     assert "a step takes 3.6 s on this machine and 1.0 GiB" in ended.stdout
     task = json.loads((tmp_path / "bundles" / "kidney" / "task.json").read_text())
-    steps = 4 // 2  # of 6 cases 4 are trained on
+    steps = 4  # of 6 cases 4 are trained on, one a step
     assert task["max_epochs"] == int(0.1 * 3600 * 0.8 / 3.6 / steps)
 
 

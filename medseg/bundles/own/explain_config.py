@@ -14,12 +14,13 @@ _LOSSES = {
 _OPTIMIZERS = {
     "Adam": "a rate for each weight by its gradients, which needs few steps; learning_rate is of it"
 }
-_INTENSITIES = {
-    "RandScaleIntensityd": "intensity_scale",
-    "RandShiftIntensityd": "intensity_shift",
-    "RandAdjustContrastd": "contrast_gamma",
-    "RandGaussianNoised": "noise_std",
+_AMOUNTS = {
+    "RandScaleIntensityd": "factors",
+    "RandShiftIntensityd": "offsets",
+    "RandAdjustContrastd": "gamma",
+    "RandGaussianNoised": "std",
 }
+"""Transforms of grey values and colours, and which of their arguments says how much."""
 
 
 def explain_config(config: Mapping[str, Any], found: Fingerprint) -> list[Choice]:
@@ -80,11 +81,16 @@ def _explain_crop(crop: Mapping[str, Any]) -> Iterator[Choice]:
 
 
 def _explain_intensity(config: Mapping[str, Any]) -> Choice:
-    keys = []
+    amounts = []
     for step in config["intensity_augmentation"]["transforms"]:
         made = config.get(step[1:]) if isinstance(step, str) else step
-        name = made["_target_"] if isinstance(made, Mapping) else ""
-        keys += [_INTENSITIES[name]] if name in _INTENSITIES else []
-    value = ", ".join(f"{key} {config[key]}" for key in keys) or "none"
+        if not isinstance(made, Mapping):
+            continue
+        key = _AMOUNTS.get(made["_target_"])
+        if key in made:
+            value = made[key]
+            if isinstance(value, str) and value.startswith("@"):
+                key, value = value[1:], config.get(value[1:], value)
+            amounts.append(f"{key} {value}")
     why = f"each with the chance intensity_prob {config['intensity_prob']}, as scanners differ"
-    return Choice("intensity_augmentation", value, why)
+    return Choice("intensity_augmentation", ", ".join(amounts) or "none", why)

@@ -17,6 +17,7 @@ CASES = {
     "ct": replace(FOUND, channels=(CT,), spacing_varies=True),
     "channels": replace(FOUND, channels=(FIRST, replace(MR, name="t2"))),
     "pictures": PICTURES,
+    "colours": replace(PICTURES, colours=3),
 }
 
 
@@ -36,7 +37,7 @@ def test_what_every_plan_leaves_to_the_layers_has_a_value_and_a_rule(tmp_path, k
     assert found["loss"].value == "HybridLoss"
     assert found["optimizer"].value == "Adam"
     assert found["crop"].value == "50 % of the patches around a label"
-    assert found["orient"].value == ("as stored" if kind == "pictures" else "RAS")
+    assert found["orient"].value == ("as stored" if kind in ("pictures", "colours") else "RAS")
     assert ("spacing_mm" in found) == (kind in ("mr", "channels"))
     assert all(choice.why for choice in found.values())
 
@@ -48,10 +49,18 @@ def test_what_every_plan_leaves_to_the_layers_has_a_value_and_a_rule(tmp_path, k
         ("channels", "intensity_scale 0.2, intensity_shift 0.2, noise_std 0.05"),
         ("ct", "contrast_gamma [0.8, 1.25], noise_std 0.02"),
         ("pictures", "contrast_gamma [0.7, 1.4], noise_std 0.03"),
+        ("colours", "contrast_gamma [0.8, 1.25], brightness_shift 0.1, noise_std 0.02"),
     ],
 )
 def test_the_changes_of_grey_values_are_those_of_the_layers(tmp_path, kind, said):
     assert explain(tmp_path, CASES[kind])["intensity_augmentation"].value == said
+
+
+def test_amounts_that_are_written_into_a_transform_are_named_by_its_argument(tmp_path):
+    shift = {"_target_": "RandShiftIntensityd", "keys": "image", "offsets": 0.3}
+    steps = {"_target_": "Compose", "transforms": ["@add_noise", shift]}
+    found = explain(tmp_path, FOUND, intensity_augmentation=steps)
+    assert found["intensity_augmentation"].value == "noise_std 0.05, offsets 0.3"
 
 
 def test_a_network_in_2d_for_volumes_was_asked_for(tmp_path):
