@@ -120,7 +120,7 @@ def _check_devices() -> Iterator[Finding]:
         import torch
 
         from medseg.inference.predictor.backends import is_installed
-        from medseg.networks.device import gains_by_bfloat16
+        from medseg.inference.predictor.precision import gains_by_bfloat16
     except (ImportError, OSError) as error:
         reason = str(error).splitlines()[0]
         text = f"torch or monai cannot be imported ({reason}): reinstall it"

@@ -7,7 +7,7 @@ import torch
 from monai.inferers import Inferer
 
 from medseg.base.arguments import require_bool
-from medseg.networks.device import gains_by_bfloat16
+from medseg.networks.device import gains_by_bfloat16 as gains_by_bfloat16
 
 TENSOR_CORES = (7, 0)
 """Compute capability from which on a GPU multiplies float16 much faster than float32 (Volta)."""
