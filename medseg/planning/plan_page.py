@@ -150,7 +150,7 @@ def _describe_edge(edge: float, found: Fingerprint) -> str:
 def _describe_kind(found: Fingerprint) -> str:
     if found.dimensions == 2:
         return f"pictures, {count_noun(found.colours, 'channel')}"
-    kinds = ["CT" if one.is_ct else "volumes, no CT" for one in found.channels]
+    kinds = ["CT" if one.is_ct else "volumes, not CT" for one in found.channels]
     if len(kinds) == 1:
         return f"{kinds[0]}, 1 channel"
     names = ", ".join(one.name for one in found.channels)
@@ -166,7 +166,7 @@ def _describe_values(channel: ChannelValues, found: Fingerprint) -> tuple[str, s
     )
     if len(found.channels) == 1:
         return "values within labels", said
-    kind = "CT" if channel.is_ct else "no CT"
+    kind = "CT" if channel.is_ct else "not CT"
     there = f", in {channel.cases} of {found.cases} cases" * (channel.cases < found.cases)
     return f"channel {channel.name}", f"{kind}{there}; values within labels {said}"
 

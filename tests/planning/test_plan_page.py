@@ -40,7 +40,7 @@ def test_each_choice_stands_with_its_value_and_why(write, data):
     for choice in plan_folder("kidney", data).choices:
         assert f"<code>{choice.key.strip('_')}</code>" in text
         assert choice.why in text
-    assert "6, volumes, no CT, 1 channel" in text
+    assert "6, volumes, not CT, 1 channel" in text
     assert "class kidney" in text
 
 

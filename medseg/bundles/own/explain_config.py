@@ -12,7 +12,8 @@ _LOSSES = {
     "HybridLoss": "half the cross-entropy plus Dice, of each output head (UNet++, Zhou 2018)",
 }
 _OPTIMIZERS = {
-    "Adam": "a rate for each weight by its gradients, which needs few steps; learning_rate is of it"
+    "Adam": "a rate for each weight by its gradients, which needs few steps; learning_rate is the "
+    "rate of this optimizer"
 }
 _AMOUNTS = {
     "RandScaleIntensityd": "factors",
