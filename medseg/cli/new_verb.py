@@ -21,6 +21,9 @@ from medseg.cli.paths import PathOption
 if TYPE_CHECKING:
     from medseg.bundles.own.make_bundle import MadeBundle
 
+SHORT_HOURS = 0.2
+"""What is offered in the place of a longer training."""
+
 
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new bundle.")],
@@ -221,7 +224,7 @@ def _tell(made: "Sequence[MadeBundle]", datalist: Path, *, json: bool) -> None:
         return
     for one in made[:-1]:
         _print(one, datalist)
-    _print(made[-1], datalist, then=_choose_next([one.folder for one in made]))
+    _print(made[-1], datalist, then=_choose_next(made))
 
 
 def _describe(made: "MadeBundle", datalist: Path) -> dict[str, Any]:
@@ -241,14 +244,33 @@ def _describe(made: "MadeBundle", datalist: Path) -> dict[str, Any]:
     }
 
 
-def _choose_next(folders: Sequence[Path]) -> str:
-    """The commands that go on with new bundles."""
+def _choose_next(made: "Sequence[MadeBundle]") -> str:
+    """The commands that go on with new bundles, and how long they take where steps were tried."""
     from medseg.bundles.catalogue.locate import name_folder
+    from medseg.bundles.own.make_bundle import format_hours
 
-    named = [name_folder(folder) for folder in folders]
+    named = [name_folder(one.folder) for one in made]
     if len(named) == 1:
-        return f"medseg train -b {named[0]}"
-    return f"medseg crossval -b {named[1]}, then medseg crossval -b {named[0]} --against {named[1]}"
+        return f"medseg train -b {named[0]}{_describe_time(made[0])}"
+    hours = sum(one.estimate_hours() * one.task["folds"] for one in made)
+    long = f" (about {format_hours(hours)} here in all)" if hours else ""
+    return (
+        f"medseg crossval -b {named[1]}, then medseg crossval -b {named[0]} --against {named[1]}"
+        f"{long}"
+    )
+
+
+def _describe_time(made: "MadeBundle") -> str:
+    """How long a training takes, with a shorter one if it is long; "" where no step was tried."""
+    from medseg.bundles.own.make_bundle import format_hours
+
+    hours, given = made.estimate_hours(), made.task.get("hours")
+    if isinstance(given, int | float):
+        return f" (ends after {format_hours(given)}, as hours in task.json says)"
+    if not hours:
+        return ""
+    shorter = f"; --hours {SHORT_HOURS:g} would end after {60 * SHORT_HOURS:.0f}"
+    return f" (about {format_hours(hours)} here{shorter if hours > SHORT_HOURS else ''})"
 
 
 def _print(made: "MadeBundle", datalist: Path, *, then: str = "") -> None:

@@ -144,6 +144,21 @@ def test_hours_set_the_epochs_by_a_step_that_is_tried(data, tmp_path, monkeypatc
     assert task["max_epochs"] == int(0.1 * 3600 * 0.8 / 3.6 / steps)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "more", "said"),
+    [
+        (1.0, (), "kidney (about 50 minutes here; --hours 0.2 would end after 12)"),
+        (0.1, (), "kidney (about 5 minutes here)"),
+        (1.0, ("--hours", "0.5"), "kidney (ends after 30 minutes, as hours in task.json says)"),
+        (1.0, ("--dims", "both"), "(about 5.6 hours here in all)"),  # 5 of 3000 s, 5 of 1000
+    ],
+)
+def test_the_next_command_stands_with_its_time(data, monkeypatch, seconds, more, said):
+    monkeypatch.setattr(make_bundle, "measure_steps", lambda folder: StepCost(seconds, 2**30))
+    ended = run_medseg("new", "kidney", "--data", data, *more)
+    assert " ".join(ended.stdout.split()).endswith(said)
+
+
 def test_hours_without_a_step_that_is_tried_are_refused(data):
     ended = run_medseg("new", "kidney", "--data", data, "--hours", "1", "--no-measure")
     assert ended.exit_code != 0

@@ -11,6 +11,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from medseg.base.text import count_noun
 from medseg.bundles.catalogue.locate import name_folder
 from medseg.bundles.overrides import read_config
 from medseg.bundles.own.explain_config import explain_config
@@ -82,18 +83,37 @@ class MadeBundle:
         """What a step and the whole training take, a line each; none where none was tried."""
         if self.cost is None:
             return []
-        task, cost = self.task, self.cost
-        steps = count_steps(
-            self.planned.found.cases, batch_size=task["batch_size"], slices=self.planned.slices
-        )
-        hours = steps * task["max_epochs"] * cost.seconds / 3600
-        long = f"{hours:.1f} hours" if hours >= 1 else f"{max(round(60 * hours), 1)} minutes"
+        cost = self.cost
         return [
             f"a step takes {cost.seconds:.2g} s on this machine and "
-            f"{cost.peak_bytes / 2**30:.1f} GiB of memory, beside the program and the images",
-            f"{task['max_epochs']} epochs of {steps} steps take about {long}, without reading and "
-            "validation",
+            f"{cost.peak_bytes / 2**30:.1f} GiB of memory, plus the memory of the program and of "
+            "the images",
+            f"{self.task['max_epochs']} epochs of {self._count_steps()} steps take about "
+            f"{format_hours(self.estimate_hours())}, without reading and validation",
         ]
+
+    def estimate_hours(self) -> float:
+        """Of the steps of a training on this machine; 0 where no step was tried."""
+        seconds = 0.0 if self.cost is None else self.cost.seconds
+        return self._count_steps() * self.task["max_epochs"] * seconds / 3600
+
+    def _count_steps(self) -> int:
+        """The steps of an epoch, by the batch that is in effect."""
+        batch = self.task["batch_size"]
+        planned = self.planned
+        return count_steps(planned.found.cases, batch_size=batch, slices=planned.slices)
+
+
+def format_hours(hours: float) -> str:
+    """A time in words.
+
+    Example:
+        >>> format_hours(0.2), format_hours(1.5)
+        ('12 minutes', '1.5 hours')
+    """
+    if hours >= 1:
+        return f"{hours:.1f} hours"
+    return count_noun(max(round(60 * hours), 1), "minute")
 
 
 def make_bundle(
