@@ -19,6 +19,7 @@ from medseg.datasets.own.class_names import (
 )
 from medseg.datasets.own.find_cases import FoundCases, find_cases
 from medseg.datasets.own.pair_files import Pair
+from medseg.datasets.own.patients import describe_shared_names, find_patients
 from medseg.ingest import IngestError
 from medseg.ingest.reasons import Reason
 from medseg.planning.case_facts import CaseFacts, measure_case
@@ -73,8 +74,8 @@ def plan_folder(
         images: a pattern of the paths of images; `labels` likewise, see `find_cases`.
         classes: class name -> label values that it gathers; None for the names that dataset.json
             gives, or else for each value a class.
-        patients: a regular expression whose first group, found in the name of a case, is its
-            patient; None where each case is of another patient.
+        patients: a regular expression whose first group is the patient of a case, see
+            `medseg.datasets.own.patients.find_patients`.
         readers: how the labels of several readers are combined, one of
             `medseg.datasets.own.readers.combine.METHODS`; None where each case has one label.
         channels: what a person says of those of the images; None to take them as found.
@@ -109,7 +110,8 @@ def plan_folder(
         data if data.is_dir() else data.parent,
         channels,
     )
-    items = [_list_item(pair, patients) for pair in labelled]
+    owners = find_patients(labelled, data, patients)
+    items = [_list_item(pair, owner) for pair, owner in zip(labelled, owners, strict=True)]
     named = cases.classes if classes is None else classes
     declared = read_declared_values(data) if named is None else ()
     facts = _measure(
@@ -135,6 +137,9 @@ def plan_folder(
     if classes is not None:
         check_classes(classes, found.values, ignored=ignored)
     folds = _find_folds([pair.fold for pair in labelled if pair.fold is not None])
+    own = [pair.case for pair, one in zip(labelled, owners, strict=True) if pair.case == one]
+    if folds is None and (said := describe_shared_names(own)):
+        logger.warning(said)
     if folds is None:
         _check_patients(items, _find_source_of_patients(data, cases, patients))
     planned = PlannedFolder(
@@ -293,17 +298,8 @@ def _is_known(fault: ValueError, case: str, faults: Sequence[str]) -> bool:
     return is_of_volumes and any(line.startswith(f"case {case} ") for line in faults)
 
 
-def _list_item(pair: Pair, patients: str | None) -> dict[str, Any]:
+def _list_item(pair: Pair, patient: str) -> dict[str, Any]:
     """An entry of the datalist, with the absolute paths of its files."""
-    patient = pair.patient or pair.case
-    if patients is not None:
-        match = re.search(patients, pair.case)
-        if match is None or not match.groups() or not match[1]:
-            raise ValueError(
-                f"--patients {patients} finds no group in the name of case {pair.case}: write the "
-                "part that is the patient in brackets, such as '(p[0-9]+)_'"
-            )
-        patient = match[1]
     label = pair.label or Path()
     images = [None if file is None else str(_make_absolute(file)) for file in pair.images]
     paths = {

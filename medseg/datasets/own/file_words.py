@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 from medseg.ingest.formats import is_picture_file, strip_suffix
@@ -33,8 +34,29 @@ IMAGE_WORDS = frozenset(_IMAGE_WORDS.split())
 _ACCENTS = re.compile("[\u0300-\u036f]")
 
 
-def split_path(path: PurePosixPath) -> list[list[str]]:
-    """The words of each part of a path, in small letters and without accents.
+class Word(str):
+    """A word in small letters and without accents, by which it is compared, and how it is spelled.
+
+    Example:
+        >>> Word("Étude") == "etude", Word("Étude").spelled
+        (True, 'Étude')
+    """
+
+    __slots__ = ("spelled",)
+
+    spelled: str
+
+    def __new__(cls, spelled: str) -> Word:
+        """The word, compared by its small letters."""
+        word = super().__new__(
+            cls, _ACCENTS.sub("", unicodedata.normalize("NFKD", spelled.casefold()))
+        )
+        word.spelled = spelled
+        return word
+
+
+def split_path(path: PurePosixPath) -> list[list[Word]]:
+    """The words of each part of a path.
 
     "mask12" is two words, as the first is one of `LABEL_WORDS`, and "t1ce" is one.
 
@@ -46,11 +68,27 @@ def split_path(path: PurePosixPath) -> list[list[str]]:
     return [_split_name(part) for part in (*path.parts[:-1], stem)]
 
 
-def _split_name(name: str) -> list[str]:
-    words: list[str] = []
-    parts = unicodedata.normalize("NFKD", name.casefold())
-    for word in re.findall(r"[^\W_]+", _ACCENTS.sub("", parts)):
+def _split_name(name: str) -> list[Word]:
+    words: list[Word] = []
+    for spelled in re.findall(r"[^\W_]+", unicodedata.normalize("NFC", name)):
+        word = Word(spelled)
         letters, digits = re.fullmatch(r"([a-z]*)(.*)", word).groups()  # type: ignore[union-attr]
         is_known = letters in LABEL_WORDS | IMAGE_WORDS and digits.isdigit()
-        words += [letters, digits] if is_known else [word]
+        words += [Word(letters), Word(digits)] if is_known else [word]
     return words
+
+
+def make_key(parts: Sequence[Sequence[Word]]) -> tuple[Word, ...]:
+    """The words that name a case, in their order, of those of each part of a path.
+
+    A word of a folder that the name of the file has too is left out: a folder often has the name of
+    the case that its files have.
+    """
+    *folders, stem = parts
+    words = [word for folder in folders for word in folder if word not in stem]
+    return tuple(w for w in (*words, *stem) if w not in LABEL_WORDS | IMAGE_WORDS)
+
+
+def spell(words: Iterable[str]) -> str:
+    """Words as they are spelled in names, joined by underscores."""
+    return "_".join(getattr(word, "spelled", word) for word in words)

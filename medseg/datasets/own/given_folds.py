@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
 
 from medseg.base.text import shorten_list
+from medseg.datasets.own.file_words import make_key, split_path
 from medseg.datasets.sources.dataset_json import read_json
 
 FILE = "splits_final.json"
@@ -41,6 +42,7 @@ def read_given_folds(folder: Path, cases: Sequence[str]) -> dict[str, int]:
         raise ValueError(
             f'{file} holds no list of train and val: write [{{"train": [...], "val": [...]}}, ...]'
         ) from error
+    splits = [(_find_cases(train, cases), _find_cases(val, cases)) for train, val in splits]
     known, named = set(cases), set().union(*(train | val for train, val in splits))
     if named != known:
         odd = sorted(named ^ known)
@@ -59,3 +61,13 @@ def read_given_folds(folder: Path, cases: Sequence[str]) -> dict[str, int]:
             )
         fold_of |= dict.fromkeys(val, number)
     return {case: fold_of.get(case, len(splits)) for case in cases}
+
+
+def _find_cases(names: Iterable[str], cases: Sequence[str]) -> set[str]:
+    """Names as they are listed -> those of the cases, by their words; others stay as they are."""
+    case_of = {_read_words(case): case for case in cases}
+    return {name if name in cases else case_of.get(_read_words(name), name) for name in names}
+
+
+def _read_words(name: str) -> tuple[str, ...]:
+    return make_key(split_path(PurePosixPath(name)))

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from medseg.base.text import count_noun, shorten_list
 from medseg.base.walk import walk
-from medseg.datasets.own.file_words import IMAGE_WORDS, LABEL_WORDS, split_path
+from medseg.datasets.own.file_words import LABEL_WORDS, make_key, spell, split_path
 from medseg.datasets.own.readers.name_readers import Key, find_case_keys, name_readers
 from medseg.ingest.formats import (
     is_macos_copy,
@@ -95,11 +95,11 @@ def pair_files(
     paths = {file: PurePosixPath(file.relative_to(root).as_posix()) for file in files}
     shared = _count_shared_folders(paths.values())
     found: dict[bool, dict[Path, Key]] = {True: {}, False: {}}
-    all_words: dict[Path, list[str]] = {}
+    all_words: dict[Path, Sequence[str]] = {}
     for file, path in paths.items():
         parts = split_path(PurePosixPath(*path.parts[shared:]))
         words = [word for part in parts for word in part]
-        key = _make_key(parts)
+        key = make_key(parts)
         is_label = _is_label(path, words, images=images, labels=labels)
         all_words[file] = words
         if is_label or images is None or _matches(path, images):
@@ -144,17 +144,6 @@ def _count_shared_folders(paths: Iterable[PurePosixPath]) -> int:
         (depth for depth, parts in enumerate(zip(*folders, strict=False)) if len(set(parts)) > 1),
         min(map(len, folders)),
     )
-
-
-def _make_key(parts: Sequence[Sequence[str]]) -> Key:
-    """The words that name a case, in their order.
-
-    A word of a folder that the name of the file has too is left out: a folder often has the name of
-    the case that its files have.
-    """
-    *folders, stem = parts
-    words = [word for folder in folders for word in folder if word not in stem]
-    return tuple(w for w in (*words, *stem) if w not in LABEL_WORDS | IMAGE_WORDS)
 
 
 def _is_label(
@@ -244,8 +233,8 @@ def _group(keys: Mapping[Path, Key]) -> dict[Key, list[Path]]:
 
 
 def _name(image: Key, label: Key | None) -> str:
-    """The name of a case: the words that its image and its label share."""
-    return "_".join(word for word in image if label is None or word in label) or "case"
+    """The name of a case: the words that image and label share, as the image spells them."""
+    return spell(word for word in image if label is None or word in label) or "case"
 
 
 def _find_owner(key: Key, labels: Collection[Key]) -> Key | None:

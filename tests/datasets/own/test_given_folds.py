@@ -25,6 +25,19 @@ def test_the_splits_of_nnunet_are_the_folds(data):
         assert [case["case"] for case in listed] == cases
 
 
+@pytest.mark.parametrize("spelled", ["Img-P{}", "P{}", "IMG_p{}"])
+def test_names_may_be_spelled_as_in_the_files(data, spelled):
+    for file in [*data.rglob("p?_0000.nii.gz"), *data.rglob("p?.nii.gz")]:
+        number, rest = file.name[1], file.name[2:]
+        file.rename(file.with_name(spelled.format(number) + rest))
+    names = [spelled.format(n) for n in range(6)]
+    splits = [{"train": names[2:], "val": names[:2]}, {"train": names[:2], "val": names[2:]}]
+    (data / "splits_final.json").write_text(json.dumps(splits))
+    planned = plan_folder("kidney", data)
+    assert [item["fold"] for item in planned.items] == [0, 0, 1, 1, 1, 1]
+    assert planned.items[0]["case"] in ("P0", "p0")
+
+
 def test_a_case_that_no_split_validates_on_is_always_trained_on(data):
     write_splits(data, [["p0", "p5"]])
     plan_folder("kidney", data).write_datalist()
