@@ -10,7 +10,7 @@ from medseg.base.text import count_noun
 
 FEWEST_IN_FOLD = 3
 FEWEST_FOR_TESTING = 5
-"""Of fewer cases a mean score hangs on one of them."""
+"""Of fewer cases a mean score depends on one of them."""
 
 
 def describe_split(datalist: Mapping[str, Any]) -> list[str]:
@@ -38,7 +38,7 @@ def describe_split(datalist: Mapping[str, Any]) -> list[str]:
     ]
     if least < FEWEST_IN_FOLD:
         lines.append(
-            f"a fold for validation has only {count_noun(least, 'case')}: its scores hang on "
+            f"a fold for validation has only {count_noun(least, 'case')}: its scores depend on "
             "single cases, and so does the choice of the best weights"
         )
     if testing < FEWEST_FOR_TESTING:

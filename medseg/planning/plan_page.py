@@ -130,21 +130,23 @@ def _describe_anisotropy(found: Fingerprint) -> str:
 
 
 def _describe_size(found: Fingerprint, values: Sequence[int]) -> str:
-    """How large the smallest label of a class is, and in how many parts it lies."""
+    """How large the smallest label of a class is as a rule, and in how many parts it lies."""
     if not values:
         return "of no size"
     smallest = min(values, key=lambda value: found.smallest_mm[value])
-    said = f"as large as {_describe_edge(found.smallest_mm[smallest], found)}"
+    said = _describe_median(found.smallest_mm[smallest], found)
     if (parts := found.parts.get(smallest, 1.0)) > 1:
-        said += f", in {parts:.0f} parts, each as large as "
-        said += _describe_edge(found.part_mm[smallest], found)
+        said += f", in {parts:.0f} separate parts with "
+        said += _describe_median(found.part_mm[smallest], found)
     return said
 
 
-def _describe_edge(edge: float, found: Fingerprint) -> str:
-    if found.dimensions == 3:
-        return f"a cube of {edge:.3g} mm"
-    return f"a square of {edge:.0f} pixels"
+def _describe_median(edge: float, found: Fingerprint) -> str:
+    """The median volume, or area, of which the edge of a cube, or a square, is known."""
+    if found.dimensions == 2:
+        return f"a median area of {edge**2:.0f} pixels (a square {edge:.0f} pixels wide)"
+    volume = f"{edge**3 / 1000:.3g} ml" if edge >= 10 else f"{edge**3:.3g} mm³"
+    return f"a median volume of {volume} (a cube {edge:.3g} mm wide)"
 
 
 def _describe_kind(found: Fingerprint) -> str:

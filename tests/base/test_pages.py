@@ -28,6 +28,8 @@ def test_every_module_is_there(start):
     [
         ("medseg.ingest.dicom.read_series", "docs/how-to/read-a-refusal.md"),
         ("medseg.datasets.lidc.annotations_xml", "docs/how-to/prepare-lidc.md"),
+        ("medseg.datasets.own.pair_files", "docs/how-to/use-your-own-data.md"),
+        ("medseg.planning.plan_folder", "docs/how-to/use-your-own-data.md"),
         ("medseg.datasets.nuclei", "docs/how-to/prepare-a-dataset.md"),
         ("medseg.datasets.fold_split", "docs/how-to/use-your-own-data.md"),
         ("medseg.datasets.sources.dataset_json", "docs/how-to/use-your-own-data.md"),

@@ -81,7 +81,7 @@ def test_volumes_are_described_in_mm_with_their_anisotropy_and_parts(write, data
     odd = replace(found, spacing_mm=(1.0, 1.0, 3.0), parts={1: 4.0}, part_mm={1: 1.26})
     text = write(found=odd)
     assert "voxels are 3 times as long along one axis as along another" in text
-    assert "in 4 parts, each as large as a cube of 1.26 mm" in text
+    assert "in 4 separate parts with a median volume of 2 mm³ (a cube 1.26 mm wide)" in text
     even = replace(odd, spacing_mm=(2.0, 2.0, 2.0))
     assert "none: voxels are as long along each axis" in write(found=even)
 
@@ -90,6 +90,7 @@ def test_pictures_are_described_in_whole_pixels(write):
     shares, present, edge = {1: 1.0}, {1: 260}, {1: 59.43}
     found = replace(PICTURES, values=(0, 1), shares=shares, present=present, smallest_mm=edge)
     text = write(found=found, choices=make_plan(found))
-    assert "100.0 % of the labelled pixels; as large as a square of 59 pixels" in text
+    size = "a median area of 3532 pixels (a square 59 pixels wide)"
+    assert f"100.0 % of the labelled pixels; {size}" in text
     assert "voxel" not in text
     assert "cube" not in text

@@ -58,8 +58,6 @@ left, the best so far'
 
 
 def _format_scores(epoch: Epoch) -> list[str]:
-    if not epoch.scores:
-        return ["no validation"]
     classes = ", ".join(f"{name} {score:.4f}" for name, score in epoch.class_scores.items())
     return [
         f"{name} {score:.4f}{f' ({classes})' if name == epoch.key and classes else ''}"

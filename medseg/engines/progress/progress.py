@@ -60,6 +60,7 @@ class Progress:
         record: what the run is made of, see `describe_run`; it knows the cases.
         test_cases: number of the cases that are kept for a test.
         loss: of the training; its least value is drawn beside its curve.
+        val_interval: number of epochs from one validation to the next.
 
     Raises:
         OSError: when the trainer starts, or after an epoch, if a file cannot be written.
@@ -82,6 +83,7 @@ class Progress:
         record: Mapping[str, Any] | None = None,
         test_cases: int | None = None,
         loss: torch.nn.Module | None = None,
+        val_interval: int = 1,
     ) -> None:
         self.folder = Path(output_dir)
         self.evaluator = evaluator
@@ -93,6 +95,7 @@ class Progress:
         self.cases = {key: len(record[key]) for key in sections if record and key in record}
         if test_cases is not None:
             self.cases["test"] = test_cases
+        self.val_interval = val_interval
         self.history = History(output_dir)
         self._lowest = None if loss is None else find_lowest_value(loss)
         self._log = RunLog(output_dir)
@@ -161,7 +164,7 @@ class Progress:
             self._is_time_told = True
             seconds = length * (now - self._first_step_done) / (step - 1)
             logger.info(
-                "%d of %d steps are done: those of an epoch take about %s, then it is validated",
+                "%d of %d steps are done: those of an epoch take about %s, without a validation",
                 *(step, length, format_seconds(seconds)),
             )
 
@@ -244,10 +247,12 @@ class Progress:
         cases = ", ".join(f"{number} {section}" for section, number in self.cases.items())
         facts = {"bundle": self.name, "device": device, "network": f"{parameters} parameters"}
         batches = f"{engine.state.epoch_length} in an epoch"
+        often = f"every {self.val_interval} epochs, and after the last one"
         return {
             **facts,
             "cases": cases or "unknown",
             "batches": batches,
+            **({"validation": often} if self.val_interval > 1 else {}),
             "folder": str(self.folder),
         }
 

@@ -23,7 +23,7 @@ class ExpectedDice:
     Where P is the probability that a voxel belongs to a class and M whether the label map has it
     there, the expected Dice with a truth drawn by P is about 2 sum(P M) / (sum(P) + sum(M)): the
     ratio of the expectations. It is as good as the probabilities are calibrated. Those of a network
-    trained by a Dice loss are mostly too sure of themselves, and then it is too high.
+    trained by a Dice loss are mostly too confident, and then it is too high.
 
     Args:
         canvas: receives the same logits, and gives the result.

@@ -183,8 +183,9 @@ def _find_odd_places(facts: Sequence[CaseFacts]) -> Iterator[Doubt]:
         yield Doubt(case, said)
     for case, axis, share in _find_shifted(facts):
         if case not in mirrored:
-            said = f"its labels lie {share:.0%} of the image away from where those of others lie"
-            yield Doubt(case, f"{said}, between {_name_axes(facts)[axis]}")
+            ends = _name_axes(facts)[axis].replace(" and ", " or ")
+            said = f"its labels are shifted by {100 * share:.0f} % of the image to the {ends}"
+            yield Doubt(case, f"{said}, compared with the other cases")
 
 
 def _name_axes(facts: Sequence[CaseFacts]) -> tuple[str, ...]:

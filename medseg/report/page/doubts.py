@@ -7,7 +7,7 @@ from typing import Any
 
 LOW_CONFIDENCE = 0.8
 """An expected Dice below it is warned of. It was chosen by hand: the value is not calibrated, and
-most networks are too sure of themselves, so that one below it is rare where all is well."""
+most networks are too confident, so that one below it is rare where all is well."""
 
 
 def list_doubts(measured: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Iterator[str]:

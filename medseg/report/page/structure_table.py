@@ -109,8 +109,8 @@ def list_columns(unit: str) -> list[Column]:
         Column(
             "Expected Dice",
             "not calibrated",
-            "overlap with the true outline, 0 to 1, that the network itself expects; most are too "
-            "sure of themselves, so compare cases of one bundle with it",
+            "overlap with the true outline, 0 to 1, estimated by the network itself; most networks "
+            "are too confident, so compare cases of one bundle with it",
             "confidence",
         ),
     ]

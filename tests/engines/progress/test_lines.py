@@ -37,9 +37,9 @@ def test_the_last_epoch_has_no_time_left():
     assert "left" not in format_epoch(replace(SECOND, number=10))
 
 
-def test_an_epoch_without_validation_says_so():
+def test_an_epoch_without_validation_has_a_line_without_scores():
     first = replace(SECOND, scores={}, class_scores={}, best=None)
-    assert ": loss -1.5000, no validation, learning rate" in format_epoch(first)
+    assert ": loss -1.5000, learning rate" in format_epoch(first)
     assert "best" not in format_epoch(first)
 
 

@@ -77,7 +77,7 @@ def test_the_first_epoch_says_once_how_long_an_epoch_takes(tmp_path, lines, monk
     run.run()
     told = [line for line in lines() if "steps are done" in line]
     assert told == [
-        "2 of 3 steps are done: those of an epoch take about 18 s, then it is validated"
+        "2 of 3 steps are done: those of an epoch take about 18 s, without a validation"
     ]
 
 
@@ -134,12 +134,20 @@ def test_the_learning_rate_is_that_of_the_last_step(tmp_path, lines):
     assert "learning rate 0.125," in lines()[1]  # 0.5 ** 3, of three steps
 
 
-def test_an_epoch_without_validation_says_so(tmp_path, lines):
+def test_an_epoch_without_validation_has_a_line_without_scores(tmp_path, lines):
     run = watch(TinyRun(tmp_path, max_epochs=2), tmp_path)
     run.trainer.add_event_handler(Events.EPOCH_STARTED(once=2), lambda _: mute(run.trainer))
     run.run()
-    assert "no validation" not in lines()[1]
-    assert "no validation" in lines()[2]
+    assert "val_dice" in lines()[1]
+    assert "val_dice" not in lines()[2].partition(", best")[0]
+
+
+def test_the_first_line_says_when_a_run_is_validated_if_not_after_each_epoch(tmp_path, lines):
+    watch(TinyRun(tmp_path / "a", max_epochs=1), tmp_path / "a").run()
+    watch(TinyRun(tmp_path / "b", max_epochs=1), tmp_path / "b", val_interval=4).run()
+    often, seldom = [line for line in lines() if line.startswith("bundle: ")]
+    assert "; validation: every 4 epochs, and after the last one; folder: " in seldom
+    assert "validation: " not in often
 
 
 def mute(trainer):

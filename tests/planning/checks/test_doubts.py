@@ -68,8 +68,10 @@ def test_what_is_far_from_the_others_is_said_with_its_numbers(changes, finding):
 
 def test_labels_that_lie_far_from_the_others_are_said_and_those_a_little_off_are_not():
     (said,) = doubts_of(places={1: place(6), 2: place(19)})
-    assert said.startswith("its labels lie 12% of the image away from where those of others lie")
-    assert said.endswith("between right and left")
+    assert said == (
+        "its labels are shifted by 12 % of the image to the right or left, compared with the other "
+        "cases"
+    )
     assert doubts_of(places={1: place(3), 2: place(18)}) == []
 
 
