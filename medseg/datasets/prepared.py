@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 FILE = "datalist.json"
 _GIVEN_FOLDS = "given_folds"  # whether the folds came with the cases, and are kept
+_OWN = "own"  # whether `medseg new` wrote the list, of files that stay where they are
 _HELD_OUT = "held_out"  # marks the test cases that are chosen here, in contrast to published ones
 
 
@@ -44,6 +45,7 @@ def write(
     folds: int = 5,
     seed: int = 0,
     warn_of_few: bool = True,
+    own: bool = False,
 ) -> dict[str, Any]:
     """Check the files of a prepared set and write its `datalist.json`.
 
@@ -66,6 +68,7 @@ def write(
         seed: seed of the test patients and of the folds in the file.
         warn_of_few: whether to warn that there are too few patients to split; of several views of
             the same patients only one warns.
+        own: whether `medseg new` writes it, of files that stay where they are.
 
     Returns:
         The datalist as written. How many cases it has is logged.
@@ -101,6 +104,7 @@ def write(
             warn_of_few=warn_of_few,
         )
     _log_gone(root, {item["case"] for item in (*items, *testing)}, name=name)
+    made |= {_OWN: True} if own else {}
     path = fold_split.write(made, root / FILE)
     logger.info(
         "%s: %s for training in %d folds, %d for testing",
@@ -147,13 +151,14 @@ def list_cases(
         raise FileNotFoundError(
             f"no prepared data in {root} (looked for {FILE}): give the folder that has it with "
             "--dataset_dir, or make it with `medseg prepare NAME --source PATH --out "
-            f"{shlex.quote(str(given))}`, see `medseg prepare --help`"
+            f"{shlex.quote(str(given))}`, see `medseg prepare --help`, or with `medseg "
+            "new NAME --data PATH` for data of your own"
         )
-    made = fold_split.read(root / FILE)
+    made = read = fold_split.read(root / FILE)
     if not made.get(_GIVEN_FOLDS):
         made = _assign_again(made, folds=folds, seed=seed)
     found = fold_split.select(made, section, fold=fold)
-    _check_files_of(found)
+    _check_files_of(found, own=read["name"] if read.get(_OWN) else "")
     return found
 
 
@@ -180,8 +185,14 @@ def _keep_folds(
     return made | {"training": training, "testing": list(testing)}
 
 
-def _check_files_of(found: Sequence[Item]) -> None:
-    """Refuse cases whose files are gone."""
+def _check_files_of(found: Sequence[Item], *, own: str) -> None:
+    """Refuse cases whose files are gone; `own` is the name of a list of `medseg new`, or ""."""
+    remedy = (
+        f"put them back, or if the folder was moved, run `medseg new {own} --data NEW --replan` "
+        "with the other options of its plan"
+        if own
+        else "prepare the set again"
+    )
     listed = {
         key: [path for item in found for path in list_paths(item.get(key))]
         for key in ("image", "label", "instances")
@@ -195,8 +206,7 @@ def _check_files_of(found: Sequence[Item]) -> None:
                 key, f"{key}s"
             )
             raise FileNotFoundError(
-                f"{len(gone)} of {len(files)} {plural} are missing, first {gone[0]}: prepare the "
-                "set again"
+                f"{len(gone)} of {len(files)} {plural} are missing, first {gone[0]}: {remedy}"
             )
 
 

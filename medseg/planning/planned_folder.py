@@ -142,6 +142,7 @@ class PlannedFolder:
             label_values=self.found.values,
             seed=seed,
             warn_of_few=False,
+            own=True,
         )
         if not made["training"]:
             (self.datalist_dir / prepared.FILE).unlink()

@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+import re
 
 import nibabel as nib
 import numpy as np
@@ -271,6 +272,15 @@ def test_a_file_that_is_gone_is_missed_before_training(tmp_path, folder, what):
     with pytest.raises(
         FileNotFoundError, match=rf"4 of 4 {what} are missing, first .*\.png: prepare"
     ):
+        prepared.list_cases(tmp_path, folds=3)
+
+
+def test_files_of_ones_own_that_are_gone_are_planned_again(tmp_path):
+    write(tmp_path, items(tmp_path, 6), own=True)
+    for file in (tmp_path / "images").iterdir():
+        file.unlink()
+    remedy = "if the folder was moved, run `medseg new toy --data NEW --replan` with"
+    with pytest.raises(FileNotFoundError, match=re.escape(remedy)):
         prepared.list_cases(tmp_path, folds=3)
 
 

@@ -50,13 +50,18 @@ def check_new(parent: Path, name: str) -> None:
     """Refuse a name that cannot be that of a new bundle in a folder.
 
     Raises:
-        FileExistsError: the bundle exists.
+        FileExistsError: the bundle exists, or something else of its name.
         ValueError: it is no name of a bundle.
     """
     if not _NAME.fullmatch(name):
         raise ValueError(
             f"{name!r} cannot be the name of a bundle: begin with a letter, and use letters, "
             "digits and _"
+        )
+    if (parent / name / TASK_FILE).is_file():
+        raise FileExistsError(
+            f"{(parent / name).absolute()} exists: pass --replan to plan it for these data and "
+            "keep what you changed in it, or choose another name"
         )
     refuse_existing(parent / name)
 

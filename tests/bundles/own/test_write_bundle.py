@@ -61,6 +61,13 @@ def test_a_folder_that_is_there_is_kept(tmp_path, task):
     assert list((tmp_path / "kidney").iterdir()) == []
 
 
+def test_a_bundle_of_ones_own_that_is_there_may_be_planned_again(tmp_path, task):
+    write_bundle(tmp_path / "kidney", task)
+    remedy = "kidney exists: pass --replan to plan it for these data and keep what you changed"
+    with pytest.raises(FileExistsError, match=remedy):
+        write_bundle(tmp_path / "kidney", task)
+
+
 def test_nothing_is_left_where_the_task_names_an_unknown_layer(tmp_path, task):
     with pytest.raises(ValueError, match="names the layer 'xyz'"):
         write_bundle(tmp_path / "kidney", {**task, "_layers_": ["xyz"]})
