@@ -283,12 +283,12 @@ def _print(made: "MadeBundle", datalist: Path, *, then: str = "") -> None:
     say(f"{planned.found.cases} cases: {datalist}")
     for line in planned.readers.describe() if planned.readers else ():
         say(line)
-    for number, line in enumerate(planned.describe_split()):
+    for number, line in enumerate(made.describe_split()):
         say(f"warning: {line}" if number else f"split: {line}")
     for line in made.describe_cost():
         say(line)
     for key, value in made.kept.items():
-        say(f"kept as you changed it: {key} = {value}")
+        say(f"kept: {key} = {value}")
     if planned.doubts:
         listed = shorten_list([f"{one.case} ({one.finding})" for one in planned.doubts])
         say(f"look at these cases first: {listed}")

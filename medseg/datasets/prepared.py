@@ -154,12 +154,20 @@ def list_cases(
             f"{shlex.quote(str(given))}`, see `medseg prepare --help`, or with `medseg "
             "new NAME --data PATH` for data of your own"
         )
-    made = read = fold_split.read(root / FILE)
-    if not made.get(_GIVEN_FOLDS):
-        made = _assign_again(made, folds=folds, seed=seed)
+    made = read_split(root / FILE, folds=folds, seed=seed)
     found = fold_split.select(made, section, fold=fold)
-    _check_files_of(found, own=read["name"] if read.get(_OWN) else "")
+    _check_files_of(found, own=made["name"] if made.get(_OWN) else "")
     return found
+
+
+def read_split(path: Path, *, folds: int, seed: int) -> dict[str, Any]:
+    """The datalist of a prepared set, split as a training with these folds and this seed has it.
+
+    Raises as `medseg.datasets.fold_split.read`, and ValueError where there are fewer patients than
+    folds.
+    """
+    made = fold_split.read(path)
+    return made if made.get(_GIVEN_FOLDS) else _assign_again(made, folds=folds, seed=seed)
 
 
 def _assign_again(made: Mapping[str, Any], *, folds: int, seed: int) -> dict[str, Any]:
@@ -167,7 +175,8 @@ def _assign_again(made: Mapping[str, Any], *, folds: int, seed: int) -> dict[str
     pool = made["training"] + [item for item in made["testing"] if item.get(_HELD_OUT)]
     testing = [item for item in made["testing"] if not item.get(_HELD_OUT)]
     share = made.get("test_share")
-    return _assign_cases(made["name"], pool, testing, test_share=share, folds=folds, seed=seed)
+    again = _assign_cases(made["name"], pool, testing, test_share=share, folds=folds, seed=seed)
+    return again | ({_OWN: True} if made.get(_OWN) else {})
 
 
 def _keep_folds(

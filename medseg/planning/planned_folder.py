@@ -115,17 +115,27 @@ class PlannedFolder:
         others = [choice for choice in self.choices if choice.key != key]
         return replace(self, choices=[*others, Choice(key, value, why)])
 
-    def describe_split(self) -> list[str]:
-        """How the cases are split, see `describe_split`; nothing before the datalist is there."""
+    def describe_split(self, *, folds: int = FOLDS, seed: int = 0) -> list[str]:
+        """How the cases are split, see `describe_split`; nothing before the datalist is there.
+
+        Args:
+            folds: of a training.
+            seed: of its split.
+        """
         path = self.datalist_dir / prepared.FILE
-        return describe_split(fold_split.read(path)) if path.is_file() else []
+        if not path.is_file():
+            return []
+        return describe_split(prepared.read_split(path, folds=folds, seed=seed))
 
     def fit_folds(self) -> PlannedFolder:
-        """A copy with no more folds than the datalist that was written has patients for them."""
-        folds = int(fold_split.read(self.datalist_dir / prepared.FILE)["folds"])
+        """A copy with the seed of the datalist that was written, and no more folds than it has."""
+        made = fold_split.read(self.datalist_dir / prepared.FILE)
+        planned, folds, seed = self, int(made["folds"]), int(made["seed"])
+        if seed:
+            planned = planned.with_choice("split_seed", seed, "of the test patients and the folds")
         if self.folds is not None or folds >= FOLDS:
-            return self
-        return self.with_choice("folds", folds, "one for each patient that is not for testing")
+            return planned
+        return planned.with_choice("folds", folds, "one for each patient that is not for testing")
 
     def write_datalist(self, *, seed: int = 0) -> Path:
         """Write the list of the cases, a fifth of the patients held out for testing.

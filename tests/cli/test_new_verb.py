@@ -17,7 +17,7 @@ from medseg.bundles.own import make_bundle
 from medseg.bundles.own.measure_steps import StepCost
 from medseg.bundles.segmenter import segment as segment_image
 
-CHANGED = {"max_epochs": 9, "val_interval": 3}
+CHANGED = {"max_epochs": 9, "val_interval": 3, "folds": 2, "largest_only": ["kidney"]}
 
 
 def test_it_prints_each_choice_with_its_reason_and_what_to_run_next(data):
@@ -174,8 +174,12 @@ def test_a_bundle_is_planned_again_and_keeps_its_changes(data, tmp_path):
     assert run_medseg(*words).exit_code != 0
     ended = run_medseg(*words, "--replan")
     assert ended.exit_code == 0
-    assert "kept as you changed it: max_epochs = 9" in ended.stdout
+    assert "kept: max_epochs = 9" in ended.stdout
     assert json.loads(task.read_text())["max_epochs"] == 9
+    assert "5 in 2 folds of 2 to 3" in ended.stdout
+    assert "5 in 2 folds of 2 to 3" in (task.parent / "plan.html").read_text()
+    assert "kept: largest_only = ['kidney']" in ended.stdout
+    assert "by hand" not in ended.stdout[ended.stdout.index("largest_only") :].partition("\n")[0]
 
 
 def test_where_the_trial_fails_neither_bundle_nor_datalist_is_left(data, tmp_path, monkeypatch):

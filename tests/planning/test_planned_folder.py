@@ -1,9 +1,11 @@
 """Tests of medseg.planning.planned_folder."""
 
+from pathlib import Path
+
 import pytest
 from planning.test_plan_folder import data as data  # a fixture
 
-from medseg.datasets import prepared
+from medseg.datasets import fold_split, prepared
 from medseg.planning.plan_folder import plan_folder
 
 
@@ -23,6 +25,20 @@ def test_there_are_no_more_folds_than_patients_for_them(data):
     task = planned.fit_folds().task
     assert task["folds"] == 2
     assert prepared.list_cases("data/kidney", "training", fold=1, folds=task["folds"])
+
+
+def test_a_training_tests_on_the_patients_that_the_seed_of_the_list_chose(data):
+    planned = plan_folder("kidney", data)
+    chosen = set()
+    for seed in range(4):
+        planned.write_datalist(seed=seed)
+        listed = fold_split.read(Path("data/kidney/datalist.json"))
+        task = planned.fit_folds().task
+        split = {"folds": task["folds"], "seed": task.get("split_seed", 0)}
+        (tested,) = prepared.list_cases("data/kidney", "test", **split)
+        assert tested["case"] == listed["testing"][0]["case"]
+        chosen.add(tested["case"])
+    assert len(chosen) > 1
 
 
 def test_the_split_is_described_once_the_cases_are_listed(data):

@@ -41,7 +41,7 @@ class MadeBundle:
         planned: the plan, as it was fitted.
         cost: of a step; None where none was tried.
         task: what is in effect: the plan, and what a person had changed and stays.
-        kept: what a person had changed, and stays.
+        kept: what a person or crossval had changed, and stays.
     """
 
     folder: Path
@@ -91,6 +91,11 @@ class MadeBundle:
             f"{self.task['max_epochs']} epochs of {self._count_steps()} steps take about "
             f"{format_hours(self.estimate_hours())}, without reading and validation",
         ]
+
+    def describe_split(self) -> list[str]:
+        """How the cases are split by the folds in effect, see `PlannedFolder.describe_split`."""
+        config = read_config(self.folder / "configs" / "train.json")
+        return self.planned.describe_split(folds=config["folds"], seed=config["split_seed"])
 
     def estimate_hours(self) -> float:
         """Of the steps of a training on this machine; 0 where no step was tried."""
@@ -226,7 +231,7 @@ def _write_page(made: MadeBundle) -> None:
         facts=planned.facts,
         doubts=planned.doubts,
         costs=made.describe_cost(),
-        split=planned.describe_split(),
+        split=made.describe_split(),
         readers=planned.readers.describe() if planned.readers else (),
     )
 
@@ -302,6 +307,6 @@ def _fit(
 
 
 def _describe_kept(key: str, value: Any, planned: Mapping[str, Any]) -> Choice:
-    """A key that the plan has without a reason of its own, or that a person added."""
-    before = f"changed by hand; it was {planned[key]}" if key in planned else "added by hand"
+    """A key that the plan has without a reason of its own, or that a person or crossval added."""
+    before = f"changed by hand; it was {planned[key]}" if key in planned else "added since"
     return Choice(key, value, before)

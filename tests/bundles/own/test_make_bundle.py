@@ -91,7 +91,7 @@ def test_a_new_plan_shows_what_is_in_effect_and_what_was_changed_by_hand(data, t
     assert value == 7
     assert why.startswith("changed by hand; the plan has 1: 1 volume a step, since in a short")
     assert shown["num_workers"] == (2, "changed by hand; it was 1")
-    assert shown["seed"] == (3, "added by hand")
+    assert shown["seed"] == (3, "added since")
     assert shown["head_weights"][1].startswith("taken out by hand; the plan has decaying: ")
     for value, why in shown.values():
         assert f"<td>{value}</td>\n<td>{why}</td>".replace("'", "&#39;") in made.page.read_text()
