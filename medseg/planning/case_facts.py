@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from medseg.base.masks import label_components
+from medseg.datasets.own.label_files import RESAMPLE
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.read_label import read_label, to_values
 from medseg.geometry import Geometry
@@ -126,7 +127,10 @@ def _measure_volume(
     images, grid = _load_images(pair, files, resample=resample)
     label, label_grid = load(label_path)
     if difference := grid.describe_difference(label_grid):
-        raise ValueError(f"case {case}: image and label lie on different grids: {difference}")
+        raise ValueError(
+            f"case {case}: image and label lie on different grids: {difference}: give the label "
+            f"that was drawn on this image, or {RESAMPLE}"
+        )
     channels = _measure_channels(pair, images, label > 0)
     turn = nio.io_orientation(grid.affine)
     label = nio.apply_orientation(to_values(label, case), turn)

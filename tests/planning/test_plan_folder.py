@@ -109,8 +109,20 @@ def test_all_faults_are_told_at_once_and_nothing_is_written(data, tmp_path, capl
         plan_folder("kidney", data)
     assert "case q1: its label holds values that are no whole numbers" in caplog.text
     assert "case q2: image and label lie on different grids" in caplog.text
+    assert "drawn on this image, or resample labels onto the grid of the image" in caplog.text
     assert "has no image" in caplog.text
     assert sorted(p.name for p in tmp_path.iterdir()) == ["scans"]
+
+
+def test_a_fault_of_many_cases_is_one_line_beside_labels_that_are_empty(data, caplog):
+    for number in range(5):
+        write_case(data, f"q{number}", label=np.full((12, 14, 10), 0.5, np.float32))
+    write_case(data, "r", label=np.zeros((12, 14, 10), np.uint8))
+    with pytest.raises(ValueError, match="5 faults in the data"):
+        plan_folder("kidney", data)
+    assert caplog.text.count("no whole numbers") == 1
+    assert "; likewise in 4 other cases: q1, q2, q3, q4" in caplog.text
+    assert "labels that hold background alone: r (1 of 7 cases)" in caplog.text
 
 
 @pytest.fixture

@@ -20,6 +20,9 @@ from medseg.ingest import IngestError
 FOLDER = "labels"
 """The folder of the label maps that are written, beside the datalist."""
 
+RESAMPLE = "resample labels onto the grid of the image, to the nearest neighbour, as 3D Slicer can"
+"""What may be done about a label on another grid."""
+
 
 def read_label_files(pair: Pair) -> Iterator[tuple[str, NDArray[np.uint8], Geometry | None]]:
     """The name, the values and the grid of each label file of a case, one after the other.
@@ -37,7 +40,7 @@ def read_label_files(pair: Pair) -> Iterator[tuple[str, NDArray[np.uint8], Geome
         if difference := _describe_difference(first[1:], (label.shape, grid)):
             raise ValueError(
                 f"case {pair.case}: the labels {first[0]} and {name} lie on different grids: "
-                f"{difference}"
+                f"{difference}: {RESAMPLE}"
             )
         yield name, label, grid
 

@@ -11,6 +11,15 @@ from medseg.planning.case_facts import CaseFacts
 
 logger = logging.getLogger(__name__)
 
+_SMALL = (
+    "label %d is no larger than a voxel of the plan (%.2g mm) in %s (%s; at least %.2g mm): it may "
+    "be lost; correct these, or pass a smaller spacing_mm in task.json"
+)
+_SMALL_IN_PIXELS = (
+    "label %d is a single pixel in %s (%s), which can hardly be learnt: correct these, or leave "
+    "the label out of --classes"
+)
+
 
 def find_undeclared(facts: Sequence[CaseFacts], declared: Collection[int]) -> list[str]:
     """A line for each case whose label has values that the dataset does not declare.
@@ -77,6 +86,15 @@ def check_classes(
         )
 
 
+def warn_of_empty(facts: Sequence[CaseFacts]) -> None:
+    """Say which labels hold background alone."""
+    if empty := [one.case for one in facts if not any(one.counts.get(v) for v in one.counts if v)]:
+        logger.warning(
+            "labels that hold background alone: %s (%d of %s); correct them if they are unfinished",
+            *(shorten_list(empty), len(empty), count_noun(len(facts), "case")),
+        )
+
+
 def warn_of_rare(facts: Sequence[CaseFacts], spacing: Sequence[float], *, folds: int) -> None:
     """Say which labels are empty, in few cases, or so small that they can hardly be learnt.
 
@@ -85,11 +103,7 @@ def warn_of_rare(facts: Sequence[CaseFacts], spacing: Sequence[float], *, folds:
         spacing: of the voxels of the plan, in mm; 1 for pictures.
         folds: how many the cases are split into.
     """
-    if empty := [one.case for one in facts if not any(one.counts.get(v) for v in one.counts if v)]:
-        logger.warning(
-            "labels that hold background alone: %s (%d of %s); correct them if they are unfinished",
-            *(shorten_list(empty), len(empty), count_noun(len(facts), "case")),
-        )
+    warn_of_empty(facts)
     for value in sorted({value for one in facts for value in one.counts if value}):
         those = [one for one in facts if one.counts.get(value)]
         if len(those) < min(folds, len(facts)):
@@ -99,15 +113,13 @@ def warn_of_rare(facts: Sequence[CaseFacts], spacing: Sequence[float], *, folds:
             )
         small = [one for one in those if _find_edge(one, value) <= max(spacing)]
         if small:
-            one = min(small, key=lambda one: _find_edge(one, value))
-            unit = "mm" if len(one.shape) == 3 else "pixels"
-            logger.warning(
-                "label %d is no larger than a voxel of the plan (%.2g %s) in %d of %s (%s; at "
-                "least %.2g): it may be lost; correct these, or pass a smaller spacing_mm in "
-                "task.json",
-                *(value, max(spacing), unit, len(small), count_noun(len(those), "case")),
-                *(shorten_list([each.case for each in small]), _find_edge(one, value)),
-            )
+            there = f"{len(small)} of {count_noun(len(those), 'case')}"
+            names = shorten_list([one.case for one in small])
+            least = min(_find_edge(one, value) for one in small)
+            if len(small[0].shape) == 2:
+                logger.warning(_SMALL_IN_PIXELS, value, there, names)
+            else:
+                logger.warning(_SMALL, value, max(spacing), there, names, least)
 
 
 def _find_edge(one: CaseFacts, value: int) -> float:

@@ -43,12 +43,19 @@ def test_labels_below_a_voxel_are_told_of_the_cases_that_have_them(caplog):
     facts = [make(name, 0, 1) for name in "abc"]
     warn_of_rare(facts, (1.0, 1.0), folds=3)
     assert not caplog.text
-    facts[1] = CaseFacts("b", (4, 4), (0.2, 0.2), 1, {0: 9, 1: 4})
+    facts = [CaseFacts(name, (4, 4, 4), (1.0,) * 3, 1, {0: 56, 1: 8}) for name in "abc"]
+    facts[1] = CaseFacts("b", (4, 4, 4), (0.2,) * 3, 1, {0: 56, 1: 8})
+    warn_of_rare(facts, (1.0, 1.0, 1.0), folds=3)
+    said = "label 1 is no larger than a voxel of the plan (1 mm) in 1 of 3 cases (b; at least 0.4 "
+    assert said in caplog.text
+
+
+def test_a_label_of_a_single_pixel_has_a_remedy_for_pictures(caplog):
+    facts = [make(name, 0, 1) for name in "ab"] + [CaseFacts("c", (4, 4), (1, 1), 1, {0: 15, 1: 1})]
     warn_of_rare(facts, (1.0, 1.0), folds=3)
-    assert (
-        "label 1 is no larger than a voxel of the plan (1 pixels) in 1 of 3 cases (b; at least 0.4)"
-        in caplog.text
-    )
+    assert "label 1 is a single pixel in 1 of 3 cases (c)" in caplog.text
+    assert "leave the label out of --classes" in caplog.text
+    assert "spacing" not in caplog.text
 
 
 def test_labels_of_background_alone_are_named(caplog):
