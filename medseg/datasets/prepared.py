@@ -25,13 +25,19 @@ from medseg.datasets.sources.integrity import (
     drop_copies_of_tests,
     join_patients_with_copies,
 )
+from medseg.datasets.test_patients import (
+    DIGEST,
+    HELD_OUT,
+    keep_test_patients,
+    warn_of_trained_tests,
+)
 
 logger = logging.getLogger(__name__)
 
 FILE = "datalist.json"
 _GIVEN_FOLDS = "given_folds"  # whether the folds came with the cases, and are kept
 _OWN = "own"  # whether `medseg new` wrote the list, of files that stay where they are
-_HELD_OUT = "held_out"  # marks the test cases that are chosen here, in contrast to published ones
+_TESTED = "test_patients"  # those that stay for testing as long as the seed is the same
 
 
 def write(
@@ -68,7 +74,9 @@ def write(
         seed: seed of the test patients and of the folds in the file.
         warn_of_few: whether to warn that there are too few patients to split; of several views of
             the same patients only one warns.
-        own: whether `medseg new` writes it, of files that stay where they are.
+        own: whether `medseg new` writes it, of files that stay where they are. Patients that the list
+            in the folder has for testing then stay so with the same seed, when cases come or go;
+            see `medseg.datasets.sources.test_patients`.
 
     Returns:
         The datalist as written. How many cases it has is logged.
@@ -92,6 +100,12 @@ def write(
     digests = check_cases(root, [*items, *testing], label_values)
     kept = drop_copies_of_tests(items, testing, digests)
     kept = join_patients_with_copies(kept, digests)
+    former = fold_split.read(root / FILE) if own and is_prepared(root) else None
+    if own:
+        kept = [item | {DIGEST: digests[item["case"]]} for item in kept]
+    tested = None
+    if former is not None and test_share is not None:
+        tested = keep_test_patients(kept, former, share=test_share, seed=seed)
     if given:
         made = _keep_folds(name, kept, testing, given=given, seed=seed)
     else:
@@ -102,7 +116,10 @@ def write(
             seed=seed,
             few=True,
             warn_of_few=warn_of_few,
+            tested=tested,
         )
+    if former is not None:
+        warn_of_trained_tests(made["testing"], former)
     _log_gone(root, {item["case"] for item in (*items, *testing)}, name=name)
     made |= {_OWN: True} if own else {}
     path = fold_split.write(made, root / FILE)
@@ -172,10 +189,13 @@ def read_split(path: Path, *, folds: int, seed: int) -> dict[str, Any]:
 
 def _assign_again(made: Mapping[str, Any], *, folds: int, seed: int) -> dict[str, Any]:
     """A datalist with the cases assigned to other folds and test cases."""
-    pool = made["training"] + [item for item in made["testing"] if item.get(_HELD_OUT)]
-    testing = [item for item in made["testing"] if not item.get(_HELD_OUT)]
+    pool = made["training"] + [item for item in made["testing"] if item.get(HELD_OUT)]
+    testing = [item for item in made["testing"] if not item.get(HELD_OUT)]
     share = made.get("test_share")
-    again = _assign_cases(made["name"], pool, testing, test_share=share, folds=folds, seed=seed)
+    tested = made.get(_TESTED) if seed == made["seed"] else None
+    again = _assign_cases(
+        *(made["name"], pool, testing), test_share=share, folds=folds, seed=seed, tested=tested
+    )
     return again | ({_OWN: True} if made.get(_OWN) else {})
 
 
@@ -257,9 +277,13 @@ def _assign_cases(
     seed: int,
     few: bool = False,
     warn_of_few: bool = True,
+    tested: Collection[str] | None = None,
 ) -> dict[str, Any]:
-    """Make a datalist with test patients and folds; `few` accepts fewer patients than folds."""
-    training = [{k: v for k, v in item.items() if k not in ("fold", _HELD_OUT)} for item in items]
+    """Make a datalist with test patients and folds; `few` accepts fewer patients than folds.
+
+    The patients for testing are those of `tested`, or chosen by the seed.
+    """
+    training = [{k: v for k, v in item.items() if k not in ("fold", HELD_OUT)} for item in items]
     held: list[Item] = []
     patients = len({item["patient"] for item in training})
     if patients < (2 if test_share is None else 3):
@@ -269,16 +293,20 @@ def _assign_cases(
             *(name, count_noun(patients, "patient")),
         )
         training, held = [], training
+    elif tested is not None:
+        held = [item for item in training if item["patient"] in tested]
+        training = [item for item in training if item["patient"] not in tested]
     elif test_share is not None:
         training, held = fold_split.hold_out(training, test_share, seed=seed)
-    testing = [*testing, *({**item, _HELD_OUT: True} for item in held)]
+    testing = [*testing, *({**item, HELD_OUT: True} for item in held)]
     if few:
         folds = min(folds, len({item["patient"] for item in training}))
     if not training:
         made = {"name": name, "seed": seed, "folds": folds, "training": [], "testing": testing}
     else:
         made = fold_split.build(name, training, testing=testing, folds=folds, seed=seed)
-    return made | {"test_share": test_share}
+    kept = {} if tested is None else {_TESTED: sorted(tested)}
+    return made | {"test_share": test_share} | kept
 
 
 def _log_gone(root: Path, list_cases: Collection[str], *, name: str) -> None:

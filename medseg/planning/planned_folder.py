@@ -140,7 +140,8 @@ class PlannedFolder:
     def write_datalist(self, *, seed: int = 0) -> Path:
         """Write the list of the cases, a fifth of the patients held out for testing.
 
-        Cases that came with folds keep them, and none is held out. Of several readers the table of
+        Patients for testing in the list that is there stay so with the same seed. Cases that came
+        with folds keep them, and none is held out. Of several readers the table of
         reader against reader is written beside it.
 
         Raises as `medseg.datasets.prepared.write`, and ValueError where too few patients are left
