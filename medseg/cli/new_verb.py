@@ -26,6 +26,7 @@ SHORT_HOURS = 0.2
 
 
 def new(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new bundle.")],
     data: Annotated[
         Path,
@@ -113,8 +114,8 @@ def new(
         bool,
         typer.Option(
             "--replan",
-            help="Plan a bundle again that this command made. What you changed in its task.json "
-            "stays.",
+            help="Plan a bundle again that this command made, with its options where they are left "
+            "out. What you changed in its task.json stays.",
         ),
     ] = False,
     measure: Annotated[
@@ -132,6 +133,7 @@ def new(
     """
     with one_line_errors(also=say_error_as_json(json)):
         from medseg.base.arguments import check_choice
+        from medseg.bundles.own.asked import write_asked
         from medseg.bundles.own.make_bundle import make_bundles
         from medseg.bundles.own.undo import undo_large_on_error, undo_on_error
         from medseg.datasets.own.channels import ChannelRules
@@ -142,15 +144,30 @@ def new(
         from medseg.planning.plan_folder import CASE_FILES, plan_folder
         from medseg.planning.planned_folder import LIST_FILES, LISTS
 
-        check_choice("preset", preset, tuple(SIZES))
-        if readers is not None:
-            check_choice("readers", readers, METHODS)
-        names = _name_bundles(name, dims)
+        options: dict[str, Any] = {
+            "images": images,
+            "labels": labels or [],
+            "classes": classes,
+            "patients": patients,
+            "readers": readers,
+            "channels": channels,
+            "allow_missing_channel": allow_missing_channel,
+            "resample_channels": resample_channels,
+            "dims": dims,
+            "preset": preset,
+            "seed": seed,
+        }
+        if replan:
+            options = _recall(out / name, options, context)
+        check_choice("preset", options["preset"], tuple(SIZES))
+        if options["readers"] is not None:
+            check_choice("readers", options["readers"], METHODS)
+        names = _name_bundles(name, options["dims"])
         for each in names:
             _check_bundle(out, each, replan=replan)
         most_bytes = None if memory is None else parse_bytes(memory)
         _check_budget(hours, most_bytes, measure=measure)
-        given = None if classes is None else parse_classes(classes)
+        given = None if options["classes"] is None else parse_classes(options["classes"])
         folder = LISTS / name
         with (
             redirect_stdout(sys.stderr) if json else nullcontext(),
@@ -160,21 +177,21 @@ def new(
             planned = plan_folder(
                 name,
                 data,
-                images=images,
-                labels=labels or (),
+                images=options["images"],
+                labels=options["labels"],
                 classes=given,
-                patients=patients,
-                readers=readers,
+                patients=options["patients"],
+                readers=options["readers"],
                 channels=ChannelRules(
-                    tuple(filter(None, map(str.strip, (channels or "").split(",")))),
-                    allow_missing=allow_missing_channel,
-                    resample=resample_channels,
+                    tuple(filter(None, map(str.strip, (options["channels"] or "").split(",")))),
+                    allow_missing=options["allow_missing_channel"],
+                    resample=options["resample_channels"],
                 ),
-                preset=preset,  # type: ignore[arg-type]  # checked above
-                dims="3d" if dims == "both" else dims,  # type: ignore[arg-type]
+                preset=options["preset"],
+                dims="3d" if options["dims"] == "both" else options["dims"],
             )
             plans = [planned, *(planned.cut_into_slices(more) for more in names[1:])]
-            datalist = planned.write_datalist(seed=seed)
+            datalist = planned.write_datalist(seed=options["seed"])
             made = make_bundles(
                 out,
                 [each.fit_folds() for each in plans],
@@ -183,7 +200,18 @@ def new(
                 hours=hours,
                 most_bytes=most_bytes,
             )
+            for one, dims in zip(made, [options["dims"], "2d"], strict=False):
+                write_asked(one.folder, {**options, "dims": dims})
         _tell(made, datalist, json=json)
+
+
+def _recall(bundle: Path, options: dict[str, Any], context: typer.Context) -> dict[str, Any]:
+    """The options, as in the last plan where they are left out now."""
+    from medseg.bundles.own.asked import recall_asked
+
+    sources = {key: context.get_parameter_source(key) for key in options}
+    stated = [key for key, source in sources.items() if source and source.name == "COMMANDLINE"]
+    return recall_asked(bundle, options, stated)
 
 
 def _name_bundles(name: str, dims: str | None) -> list[str]:

@@ -25,7 +25,7 @@ from medseg.datasets.sources.integrity import (
     drop_copies_of_tests,
     join_patients_with_copies,
 )
-from medseg.datasets.test_patients import (
+from medseg.datasets.sources.test_patients import (
     DIGEST,
     HELD_OUT,
     keep_test_patients,
@@ -74,9 +74,9 @@ def write(
         seed: seed of the test patients and of the folds in the file.
         warn_of_few: whether to warn that there are too few patients to split; of several views of
             the same patients only one warns.
-        own: whether `medseg new` writes it, of files that stay where they are. Patients that the list
-            in the folder has for testing then stay so with the same seed, when cases come or go;
-            see `medseg.datasets.sources.test_patients`.
+        own: whether `medseg new` writes it, of files that stay where they are. Patients that the
+            list in the folder has for testing then stay so with the same seed, when cases come or
+            go; see `medseg.datasets.sources.test_patients`.
 
     Returns:
         The datalist as written. How many cases it has is logged.

@@ -11,11 +11,13 @@ from bundles.own.test_measure_steps import end_at_once
 from cli.commands import run_medseg
 from PIL import Image
 from planning.test_plan_folder import data as data  # a fixture
+from planning.test_plan_folder import write_case
 from planning.test_reader_targets import add_readers
 
 from medseg.bundles.own import make_bundle
 from medseg.bundles.own.measure_steps import StepCost
 from medseg.bundles.segmenter import segment as segment_image
+from medseg.datasets.prepared import list_cases
 
 CHANGED = {"max_epochs": 9, "val_interval": 3, "folds": 2, "largest_only": ["kidney"]}
 
@@ -163,6 +165,35 @@ def test_hours_without_a_step_that_is_tried_are_refused(data):
     ended = run_medseg("new", "kidney", "--data", data, "--hours", "1", "--no-measure")
     assert ended.exit_code != 0
     assert "--hours sets the epochs by steps that are tried" in ended.stderr
+
+
+def test_a_bundle_is_planned_again_with_its_options(data, tmp_path, caplog):
+    words = ("new", "kidney", "--data", data, "--no-measure")
+    first = run_medseg(*words, "--classes", "{'left': [1]}", "--patients", "(p)", "--seed", "3")
+    assert first.exit_code != 0  # all cases are of one patient
+    assert run_medseg(*words, "--classes", "{'left': [1]}", "--seed", "3").exit_code == 0
+    before = json.loads((tmp_path / "data" / "kidney" / "datalist.json").read_text())
+    assert run_medseg(*words, "--replan", "--preset", "medium").exit_code == 0
+    assert "as before: --classes \"{'left': [1]}\" --seed 3" in caplog.text
+    task = json.loads((tmp_path / "bundles" / "kidney" / "task.json").read_text())
+    assert task["classes"] == {"left": [1]}
+    assert task["channels"][0] == 32
+    assert json.loads((tmp_path / "data" / "kidney" / "datalist.json").read_text())["seed"] == 3
+    assert before["seed"] == 3
+
+
+def test_cases_for_testing_stay_so_when_others_come(data, tmp_path):
+    words = ("new", "kidney", "--data", data, "--no-measure")
+    assert run_medseg(*words).exit_code == 0
+    listed = list_cases("data/kidney", "test")
+    for number in range(6, 11):
+        write_case(data, f"q{number}", seed=number)
+    assert run_medseg(*words, "--replan").exit_code == 0
+    after = list_cases("data/kidney", "test")
+    assert {case["case"] for case in listed} < {case["case"] for case in after}
+    assert {case["case"][0] for case in after[len(listed) :]} == {"q"}
+    trained = list_cases("data/kidney", "training") + list_cases("data/kidney", "validation")
+    assert not {case["case"] for case in trained} & {case["case"] for case in after}
 
 
 def test_a_bundle_is_planned_again_and_keeps_its_changes(data, tmp_path):
