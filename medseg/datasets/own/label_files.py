@@ -40,7 +40,7 @@ def read_label_files(pair: Pair) -> Iterator[tuple[str, NDArray[np.uint8], Geome
         if difference := _describe_difference(first[1:], (label.shape, grid)):
             raise ValueError(
                 f"case {pair.case}: the labels {first[0]} and {name} lie on different grids: "
-                f"{difference}: {RESAMPLE}"
+                f"{difference}: {RESAMPLE if grid else 'give labels of one size'}"
             )
         yield name, label, grid
 

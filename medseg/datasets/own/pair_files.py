@@ -164,8 +164,9 @@ def _check_kinds(root: Path, images: Iterable[Path], labels: Iterable[Path]) -> 
     if not labels:
         some = shorten_list([str(file.relative_to(root)) for file in images])
         raise ValueError(
-            f"none of the files in {root.absolute()} is known for a label by its name ({some}): "
-            "pass a pattern that labels match, such as --labels '*_seg.nii.gz'"
+            f"no label files found in {root.absolute()}: no name of a file or folder holds a word "
+            f"such as label, mask or seg ({some}): give the folder that holds images and labels, "
+            "or pass a pattern that labels match, such as --labels '*_seg.nii.gz'"
         )
     if not images:
         some = shorten_list([str(file.relative_to(root)) for file in labels])
@@ -199,7 +200,7 @@ def _pair(
         other = channels_of[key if owner is None else owner].setdefault(channel, file)
         if other is not file:
             two = f"{other.relative_to(root)} and {file.relative_to(root)}"
-            faults.append(f"{two} are the same image of one case by their names")
+            faults.append(f"{two} are the same image of one case by their names: keep one of them")
     for key, channels in channels_of.items():
         files = labels_of.get(key, [])
         names = sorted(channels)
@@ -209,12 +210,13 @@ def _pair(
         if len(files) > max(len(drawn), 1):
             listed = shorten_list([str(file.relative_to(root)) for file in files])
             which = "" if readers is None else " of one reader by their names"
-            faults.append(f"case {case} has {len(files)} labels{which}: {listed}")
+            faults.append(f"case {case} has {len(files)} labels{which}: {listed}: keep one")
         label = files[0] if files else None
         pairs.append(Pair(case, ordered, tuple(names), label, readers=dict(sorted(drawn.items()))))
     for key, files in labels_of.items():
         if key not in channels_of:
-            faults += [f"label {file.relative_to(root)} has no image" for file in files]
+            lacking = "has no image: add its image, or take it out"
+            faults += [f"label {file.relative_to(root)} {lacking}" for file in files]
     return sorted(pairs, key=lambda pair: pair.case), sorted(faults)
 
 

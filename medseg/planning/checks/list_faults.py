@@ -24,7 +24,7 @@ def list_faults(faults: Sequence[str], cases: Collection[str]) -> list[str]:
 
     Args:
         faults: a line each, such as "case NAME: what is wrong", or of a file.
-        cases: names of all cases.
+        cases: names of all cases, as far as they are known.
 
     Example:
         >>> list_faults([f"case {name} has 2 labels: remove one" for name in "abcd"], "abcd")
@@ -44,7 +44,7 @@ def _find_case(fault: str, cases: Collection[str]) -> str:
     if text == fault:
         return ""
     starts = [text[: end.start()] for end in re.finditer("[: ]", text)]
-    return next((start for start in reversed(starts) if start in cases), "")
+    return next((start for start in reversed(starts) if start in cases), "".join(starts[:1]))
 
 
 def _find_kind(fault: str, case: str) -> str:

@@ -109,7 +109,7 @@ def test_an_image_without_a_label_is_a_case_that_has_none(tmp_path):
 def test_a_label_without_an_image_is_a_fault_and_two_of_one_image_have_names(tmp_path):
     make(tmp_path, "images/a.nii labels/a.nii labels/q.nii images/c.nii seg/c.nii mask/c.nii")
     pairs, faults = pair_files(tmp_path)
-    assert faults == ["label labels/q.nii has no image"]
+    assert faults == ["label labels/q.nii has no image: add its image, or take it out"]
     assert {name: file.parent.name for name, file in pairs[1].readers.items()} == {
         "mask": "mask",
         "seg": "seg",
@@ -118,7 +118,7 @@ def test_a_label_without_an_image_is_a_fault_and_two_of_one_image_have_names(tmp
 
 def test_patterns_say_what_names_do_not(tmp_path):
     make(tmp_path, "p1/ct.nii p1/liver.nii p2/ct.nii p2/liver.nii")
-    with pytest.raises(ValueError, match=r"known for a label .*--labels"):
+    with pytest.raises(ValueError, match=r"no label files found in .*: give the folder .*--labels"):
         pair_files(tmp_path)
     assert found(tmp_path, images="*/ct.nii", labels="liver.nii") == {
         "p1": (["p1/ct.nii"], "p1/liver.nii"),
@@ -134,7 +134,7 @@ def test_a_pattern_that_no_file_matches_is_refused_with_the_paths_that_there_are
         pair_files(tmp_path, images="*.foo")
     with pytest.raises(ValueError, match=r"no file in .* matches --labels 'Ziel/\*'"):
         pair_files(tmp_path, labels="Ziel/*")
-    with pytest.raises(ValueError, match=r"by its name \(Bilder/a.nii, Ziele/a.nii\)"):
+    with pytest.raises(ValueError, match=r"mask or seg \(Bilder/a.nii, Ziele/a.nii\)"):
         pair_files(tmp_path)
 
 

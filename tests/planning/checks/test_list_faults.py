@@ -40,3 +40,8 @@ def test_names_of_cases_that_begin_alike_are_told_apart():
     names = ["a", "a b", "a b c", "d"]
     (line,) = list_faults([f"case {name}: it is odd: mend it" for name in names], names)
     assert line.endswith("other cases: a b, a b c, d")
+
+
+def test_a_case_that_is_not_known_is_the_first_word():
+    (line,) = list_faults([f"case {name} (x/{name}): it is odd: mend it" for name in "abcd"], [])
+    assert line == "case a (x/a): it is odd: mend it; likewise in 3 other cases: b, c, d"

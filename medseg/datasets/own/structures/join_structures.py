@@ -16,7 +16,14 @@ from medseg.datasets.own.dicom.class_mapping import NameRule, make_class_name, m
 from medseg.datasets.own.label_files import FOLDER, put_in_place, read_label_files, save_label
 from medseg.datasets.own.pair_files import SEVERAL_READERS, Pair
 from medseg.datasets.own.structures.overlaps import Mask, Overlaps, sort_by_size
-from medseg.datasets.own.structures.tell_apart import NUMBERED, WITHIN, Kind, tell_kind
+from medseg.datasets.own.structures.tell_apart import (
+    NUMBERED,
+    WITHIN,
+    Kind,
+    NotToldApartError,
+    describe_strays,
+    tell_kind,
+)
 from medseg.geometry import Geometry
 
 logger = logging.getLogger(__name__)
@@ -25,7 +32,7 @@ MOST_CLASSES = 255
 
 
 class _SeveralValuesError(ValueError):
-    """A label file is no mask of one structure; the text is its case and what it holds."""
+    """A label file is no mask of one structure; the text is its name and what it holds."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,9 @@ def join_structures(
     try:
         kind = Kind.STRUCTURES if rules else tell_kind(pairs, overlaps)
         values = _choose_values(overlaps, kind)
+    except NotToldApartError as fault:
+        strays = describe_strays(pairs, may_be_structures=True)
+        return JoinedStructures(pairs, faults=strays or [str(fault)])
     except ValueError as fault:
         return JoinedStructures(pairs, faults=[str(fault)])
     made = _write(pairs, out, class_of=class_of, values=values)
@@ -96,21 +106,34 @@ def _name_classes(pairs: Sequence[Pair], rules: Sequence[NameRule]) -> dict[str,
 
 def _measure(pairs: Sequence[Pair], class_of: Mapping[str, str]) -> tuple[Overlaps, list[str]]:
     """What the classes share in all cases, and what is wrong, a line each."""
-    overlaps, faults, mixed = Overlaps(), [], []
+    overlaps, faults, mixed = Overlaps(), [], {}
     for pair in pairs:
         try:
             overlaps.add(_read_masks(pair, class_of)[0])
         except _SeveralValuesError as fault:
-            mixed.append(str(fault))
+            mixed[pair.case] = str(fault)
         except ValueError as fault:
             faults.append(str(fault))
-    if mixed:
-        faults.append(
-            f"{count_noun(len(mixed), 'case has', plural='cases have')} several labels, one of "
-            f"which holds more than one value, such as {mixed[0]}: {SEVERAL_READERS}; where each "
-            "is a structure, give it a file with 0 and one other value, or all of them one file"
-        )
-    return overlaps, faults
+    return overlaps, faults + (_describe_mixed(pairs, mixed) if mixed else [])
+
+
+def _describe_mixed(pairs: Sequence[Pair], mixed: Mapping[str, str]) -> list[str]:
+    """What is wrong where a case has several labels, and labels hold several values.
+
+    Args:
+        pairs: all cases.
+        mixed: case -> its label of several values, and these.
+    """
+    if strays := describe_strays(pairs):
+        return strays
+    several = {pair.case for pair in pairs if len(pair.readers) > 1}
+    those = [case for case in mixed if case in several] or [*mixed]
+    return [
+        f"{count_noun(len(those), 'case has', plural='cases have')} several labels, one of which "
+        f"holds more than one value, such as {those[0]} ({mixed[those[0]]}): {SEVERAL_READERS}; "
+        "where each is a structure, give it a file with 0 and one other value, or all of them one "
+        "file"
+    ]
 
 
 def _read_masks(
@@ -130,7 +153,7 @@ def _read_masks(
         values = np.unique(label[label > 0])
         if len(values) > 1:
             listed = shorten_list([str(value) for value in values])
-            raise _SeveralValuesError(f"{pair.case} ({pair.readers[name].name} holds {listed})")
+            raise _SeveralValuesError(f"{pair.readers[name].name} holds {listed}")
         if name in class_of:
             mask, label_class = Mask.crop(label > 0), class_of[name]
             found[label_class] = found[label_class].join(mask) if label_class in found else mask

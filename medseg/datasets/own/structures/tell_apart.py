@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -29,6 +30,10 @@ NUMBERED = re.compile(r"^reader_(\d+)$")
 _PEOPLE = re.compile(r"reader|rater|observer|annotator|expert|radiologist|doctor|physician")
 
 
+class NotToldApartError(ValueError):
+    """Files may be of readers, or are neither of structures nor of objects."""
+
+
 class Kind(Enum):
     """What the label files of a case are."""
 
@@ -47,7 +52,7 @@ def tell_kind(pairs: Sequence[Pair], overlaps: Overlaps) -> Kind:
         overlaps: of all of them.
 
     Raises:
-        ValueError: they may be of readers, or are neither. The line has the remedy.
+        NotToldApartError: they may be of readers, or are neither. The line has the remedy.
     """
     cases = Counter(name for pair in pairs for name in pair.readers)
     numbered = [name for name in cases if NUMBERED.match(name)]
@@ -57,13 +62,13 @@ def tell_kind(pairs: Sequence[Pair], overlaps: Overlaps) -> Kind:
         alone >= _ALONE and len(pairs) > 1
     )
     if close := _find_close(overlaps, nested=not are_objects):
-        raise ValueError(_describe(pairs, close))
+        raise NotToldApartError(_describe(pairs, close))
     if any(_PEOPLE.search(name) for name in cases if name not in numbered):
-        raise ValueError(_describe(pairs, "their names are those of people"))
+        raise NotToldApartError(_describe(pairs, "their names are those of people"))
     if are_objects:
         return Kind.OBJECTS
     if cases.total() < _OFTEN * len(cases) * len(pairs):
-        raise ValueError(
+        raise NotToldApartError(
             _describe(pairs, f"the names ({shorten_list(sorted(cases))}) differ from case to case")
         )
     return Kind.STRUCTURES
@@ -79,12 +84,45 @@ def _find_close(overlaps: Overlaps, *, nested: bool) -> str:
     return ""
 
 
+def describe_strays(pairs: Sequence[Pair], *, may_be_structures: bool = False) -> list[str]:
+    """A line for each case with several label files, if most cases have one; else none."""
+    several = [pair for pair in pairs if len(pair.readers) > 1]
+    if 2 * len(several) > len(pairs):
+        return []
+    return [
+        f"case {pair.case} has {len(pair.readers)} labels: {name_files(pair, pairs)}: remove "
+        f"{'one' if len(pair.readers) == 2 else 'all but one'}, or, {SEVERAL_READERS}"
+        + (_name_structures(pair) if may_be_structures else "")
+        for pair in several
+    ]
+
+
+def name_files(pair: Pair, pairs: Sequence[Pair]) -> str:
+    """The label files of a case by their names, or by their paths in the data where two are alike.
+
+    Args:
+        pair: the case.
+        pairs: all cases, whose files tell the folder of the data.
+    """
+    files = sorted(pair.readers.values())
+    if len({file.name for file in files}) == len(files):
+        return shorten_list([file.name for file in files])
+    known = [file for one in pairs for file in (*one.images, *one.readers.values()) if file]
+    root = os.path.commonpath([file.parent for file in known])
+    return shorten_list([file.relative_to(root).as_posix() for file in files])
+
+
 def _describe(pairs: Sequence[Pair], why: str) -> str:
     several = [pair for pair in pairs if len(pair.readers) > 1]
-    some = shorten_list([file.name for file in several[0].readers.values()])
+    some = name_files(several[0], pairs)
     number = count_noun(len(several), "case has", plural="cases have")
-    rules = " ".join(f"--labels '{name}={name}'" for name in [*several[0].readers][:2])
     return (
         f"{number} several labels, such as {several[0].case} ({some}), and {why}: "
-        f"{SEVERAL_READERS}; where each is a structure, name the class of each, {rules}"
+        f"{SEVERAL_READERS}{_name_structures(several[0])}"
     )
+
+
+def _name_structures(pair: Pair) -> str:
+    """What to do where each label file of a case is a structure."""
+    rules = " ".join(f"--labels '{name}={name}'" for name in [*pair.readers][:2])
+    return f"; where each is a structure, name the class of each, {rules}"

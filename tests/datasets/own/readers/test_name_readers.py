@@ -64,12 +64,13 @@ def test_a_label_of_a_case_without_an_image_is_no_readers(tmp_path):
     make(tmp_path, "images/case7.nii images/case6.nii labels/case6_anna.nii labels/case7_anna.nii")
     make(tmp_path, "labels/case8_anna.nii")
     _, faults = pair_files(tmp_path, several_readers=True)
-    assert faults == ["label labels/case8_anna.nii has no image"]
+    assert faults == ["label labels/case8_anna.nii has no image: add its image, or take it out"]
 
 
 def test_two_labels_of_one_reader_are_a_fault(tmp_path):
     make(tmp_path, "images/a.nii images/b.nii x/seg/a.nii x/seg/b.nii x_seg/a.nii y/seg/a.nii")
     _, faults = pair_files(tmp_path, several_readers=True)
     assert faults == [
-        "case a has 3 labels of one reader by their names: x/seg/a.nii, x_seg/a.nii, y/seg/a.nii"
+        "case a has 3 labels of one reader by their names: x/seg/a.nii, x_seg/a.nii, y/seg/a.nii: "
+        "keep one"
     ]

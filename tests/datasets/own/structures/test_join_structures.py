@@ -115,6 +115,31 @@ def test_a_file_of_several_values_and_one_on_another_grid_are_faults(scans, tmp_
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("several_values", [False, True])
+def test_a_stray_label_is_a_fault_of_its_case_alone(tmp_path, several_values):
+    for number in range(4):
+        write(tmp_path / "scans", f"s{number}", liver=box(0, 6) + several_values * box(1, 2))
+    old = tmp_path / "scans" / "s2" / "segmentations" / "liver_old.nii.gz"
+    save(old, box(1, 6) + several_values * box(2, 3))
+    (fault,) = find_cases(tmp_path / "scans", out=tmp_path / "out").faults
+    assert fault.startswith(
+        "case s2 has 2 labels: liver.nii.gz, liver_old.nii.gz: remove one, or, where they are of "
+        "several readers, pass --readers consensus, staple or mean"
+    )
+    assert ("where each is a structure" in fault) != several_values
+
+
+def test_label_files_of_one_name_are_told_by_their_paths_in_the_data(tmp_path):
+    for case in ("p1", "p2"):
+        for folder in ("images", "anna_seg", "bob_seg"):
+            (tmp_path / "cells" / folder).mkdir(parents=True, exist_ok=True)
+            square = np.zeros((20, 20), np.uint8)
+            square[2:9, 3:9] = 1
+            Image.fromarray(square).save(tmp_path / "cells" / folder / f"{case}.png")
+    (fault,) = find_cases(tmp_path / "cells", out=tmp_path / "out").faults
+    assert "such as p1 (anna_seg/p1.png, bob_seg/p1.png)" in fault
+
+
 def test_labels_of_readers_are_a_fault_with_both_remedies(tmp_path):
     for number in range(3):
         write(tmp_path / "scans", f"s{number}", anna=box(0, 6), bob=box(1, 7))
