@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from medseg.base.masks import label_components
+from medseg.datasets.own.file_words import find_kind
 from medseg.datasets.own.label_files import RESAMPLE
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.read_label import read_label, to_values
@@ -22,7 +23,7 @@ from medseg.ingest.channels import load_channels
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.pictures.file import read_picture
 from medseg.ingest.reasons import Reason
-from medseg.plausibility import is_scan_in_hounsfield
+from medseg.plausibility import explain_not_hounsfield, is_scan_in_hounsfield
 
 MOST_FOREGROUND_VALUES = 10_000
 """Of the values within labels so many are kept of a case, evenly spread."""
@@ -47,7 +48,8 @@ class ChannelFacts:
 
     Attributes:
         foreground: values of the image within labels, a sample; of a picture of all its colours.
-        is_ct: whether the values are those of a CT with air around the body.
+        is_ct: whether it is a CT, by what is stated and its values, or by its values alone, which
+            then are those of a CT with air around the body.
         name: of the channel; "" for a single one.
         is_constant: whether the whole image has one value.
         levels: different values in a sample of the whole image; 0 where they are not counted.
@@ -177,10 +179,19 @@ def _measure_channels(
             found.append(None)
             continue
         image = next(there)
-        is_ct, is_constant = is_scan_in_hounsfield(image[None]), bool(image.min() == image.max())
+        is_ct = _is_ct(image, pair.kinds[place] if pair.kinds else "")
+        is_constant = bool(image.min() == image.max())
         foreground = _sample(image[mask])
         found.append(ChannelFacts(foreground, is_ct, name, is_constant, _count_levels(image)))
     return tuple(found)
+
+
+def _is_ct(image: NDArray, kind: str) -> bool:
+    """Whether an image is a CT, by what is stated of it, if anything, and by its values."""
+    stated = find_kind(kind)
+    if stated == "CT":
+        return explain_not_hounsfield(image[None]) is None
+    return not stated and is_scan_in_hounsfield(image[None])
 
 
 def _measure_picture(case: str, image_path: Path, label_path: Path) -> CaseFacts:

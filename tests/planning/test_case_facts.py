@@ -149,3 +149,28 @@ def test_a_channel_on_another_grid_and_pictures_as_channels_are_faults(pair, tmp
     pictures = replace(one, images=(tmp_path / "a.png", tmp_path / "b.png"), channels=("a", "b"))
     with pytest.raises(ValueError, match="channels are read of volumes alone"):
         measure_case(pictures)
+
+
+def crop_of_a_ct(seed=0):
+    """Soft tissue and some fat, without the air around a body."""
+    image = np.random.default_rng(seed).normal(40, 20, (16, 16, 16))
+    image[:3] = np.random.default_rng(seed).normal(-100, 15, (3, 16, 16))
+    return image.round().astype(np.int16)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "is_ct"),
+    [
+        ("CT", crop_of_a_ct(), True),
+        ("", crop_of_a_ct(), False),  # it may be anything
+        ("MR", crop_of_a_ct(), False),
+        ("CT", (crop_of_a_ct() + 150).clip(0) / 400, False),  # scaled: no Hounsfield units
+    ],
+)
+def test_a_crop_without_air_is_a_ct_if_it_is_stated_and_its_values_can_be(
+    kind, values, is_ct, tmp_path
+):
+    save(tmp_path / "a.nii.gz", values, np.eye(4))
+    save(tmp_path / "b.nii.gz", (values > 0).astype(np.uint8), np.eye(4))
+    pair = Pair("a", (tmp_path / "a.nii.gz",), ("",), tmp_path / "b.nii.gz", kinds=(kind,))
+    assert measure_case(pair).channels[0].is_ct is is_ct

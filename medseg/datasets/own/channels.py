@@ -10,10 +10,11 @@ from pathlib import Path
 
 from medseg.base.channels.file_names import make_channel_name
 from medseg.base.text import count_noun, shorten_list
+from medseg.datasets.own.file_words import find_kind
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.sources.dataset_json import read_object
 from medseg.ingest import IngestError
-from medseg.ingest.formats import is_volume_file
+from medseg.ingest.formats import is_volume_file, strip_suffix
 from medseg.ingest.volumes.file import read_file_header
 
 MOST_CHANNELS = 16
@@ -59,6 +60,24 @@ def align_channels(
         ValueError: names that fit no file or not the number of volumes, or too many channels.
     """
     stated = read_channel_names(folder)
+    named, faults = _align(pairs, stated, rules)
+    return [_state_kinds(pair, stated) for pair in named], faults
+
+
+def _state_kinds(pair: Pair, stated: Sequence[str]) -> Pair:
+    """A case with what is stated of its channels, by their names or else by that of its file."""
+    kinds: tuple[str, ...] = pair.channels if any(pair.channels) else pair.kinds
+    if not kinds and len(stated) == 1:
+        kinds = tuple(stated)
+    file = pair.images[0]
+    if not kinds and file is not None and find_kind(strip_suffix(file.name)) == "CT":
+        kinds = ("CT",)  # another modality is not believed to a file name: "Mr" is also a title
+    return replace(pair, kinds=kinds)
+
+
+def _align(
+    pairs: Sequence[Pair], stated: Sequence[str], rules: ChannelRules
+) -> tuple[list[Pair], list[str]]:
     if all(len(pair.images) == 1 for pair in pairs):
         counts = [_count_volumes(pair.images[0]) for pair in pairs]
         if max(counts, default=1) > 1:

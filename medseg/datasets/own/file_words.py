@@ -31,6 +31,9 @@ _IMAGE_WORDS = """
 LABEL_WORDS = frozenset(_LABEL_WORDS.split())
 IMAGE_WORDS = frozenset(_IMAGE_WORDS.split())
 
+_CT_WORDS = frozenset(("ct", "cta", "cect", "ncct", "cbct", "hrct", "ldct"))
+_OTHER_KINDS = frozenset(("mr", "mri", "mra", "pt", "pet", "us", "nm", "spect"))
+
 _ACCENTS = re.compile("[\u0300-\u036f]")
 
 
@@ -92,3 +95,16 @@ def make_key(parts: Sequence[Sequence[Word]]) -> tuple[Word, ...]:
 def spell(words: Iterable[str]) -> str:
     """Words as they are spelled in names, joined by underscores."""
     return "_".join(getattr(word, "spelled", word) for word in words)
+
+
+def find_kind(name: str) -> str:
+    """ "CT" if a name says so, "other" if it names another modality, "" if neither.
+
+    Example:
+        >>> find_kind("case7_CT.nii.gz"), find_kind("PET"), find_kind("flair")
+        ('CT', 'other', '')
+    """
+    words = set(_split_name(name))
+    if words & _CT_WORDS:
+        return "CT"
+    return "other" if words & _OTHER_KINDS else ""

@@ -43,6 +43,7 @@ class Pair:
         patient: whose they are, where that is known; "" otherwise.
         fold: that it was given; None otherwise.
         readers: the label that each of several readers drew; none where a case has one label.
+        kinds: what is stated of each channel, such as "CT"; nothing where nothing is.
     """
 
     case: str
@@ -52,6 +53,7 @@ class Pair:
     patient: str = ""
     fold: int | None = None
     readers: Mapping[str, Path] = field(default_factory=dict)
+    kinds: tuple[str, ...] = ()
 
 
 def pair_files(

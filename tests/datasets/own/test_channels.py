@@ -164,3 +164,23 @@ def test_names_that_tell_too_many_images_apart_are_refused(tmp_path):
     make(tmp_path, f"{names} a_seg.nii b_seg.nii")
     with pytest.raises(ValueError, match=r"tell 17 images of a case apart .*--channels"):
         align(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("channels", "file", "stated", "known", "kinds"),
+    [
+        (("ct", "pt"), "p.nii", [], (), ("ct", "pt")),
+        (("",), "p.nii", ["CT"], (), ("CT",)),
+        (("",), "p_ct.nii.gz", [], (), ("CT",)),
+        (("",), "Mr_Smith.nii.gz", [], (), ()),  # a title
+        (("",), "case_1.nii.gz", [], ("MR",), ("MR",)),  # of a DICOM series
+    ],
+)
+def test_what_is_stated_of_an_image_is_kept_with_its_case(
+    channels, file, stated, known, kinds, tmp_path
+):
+    if stated:
+        (tmp_path / "dataset.json").write_text(json.dumps({"modality": {"0": stated[0]}}))
+    pair = Pair("p", (tmp_path / file,) * len(channels), channels, None, kinds=known)
+    found, faults = align_channels([pair], tmp_path, ChannelRules())
+    assert (found[0].kinds, faults) == (kinds, [])

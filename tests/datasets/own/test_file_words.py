@@ -6,6 +6,7 @@ from medseg.datasets.own.file_words import (
     IMAGE_WORDS,
     LABEL_WORDS,
     Word,
+    find_kind,
     make_key,
     spell,
     split_path,
@@ -43,3 +44,11 @@ def test_the_words_of_a_case_are_those_that_say_nothing_of_images_and_labels():
     parts = split_path(PurePosixPath("Case_7/Images/case_7_T1.nii.gz"))
     assert make_key(parts) == ("case", "7", "t1")
     assert spell(make_key(parts)) == "case_7_T1"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("ct", "CT"), ("p1_NCCT", "CT"), ("MR", "other"), ("pet", "other"), ("act", ""), ("", "")],
+)
+def test_a_name_says_of_what_modality_an_image_is_in_a_word_of_its_own(name, kind):
+    assert find_kind(name) == kind

@@ -84,7 +84,8 @@ def convert_series(
             logger.warning("case %s: %s", case, doubt)
         total.update({label: int(mask.sum()) for label, mask in masks.items()})
         path = _save(out / "images" / f"{case}.nii.gz", _narrow(image), grid)
-        pair = Pair(case, (path,), ("",), out / "labels" / f"{case}.nii.gz", patient)
+        drawn = out / "labels" / f"{case}.nii.gz"
+        pair = Pair(case, (path,), ("",), drawn, patient, kinds=(one.series.modality,))
         usable.append((pair, one, grid))
     empty = sorted(label for label, voxels in total.items() if not voxels)
     if empty and not faults and len(empty) < len(total):
