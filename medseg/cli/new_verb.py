@@ -264,7 +264,12 @@ def _describe(made: "MadeBundle", datalist: Path) -> dict[str, Any]:
         "classes": planned.classes,
         "dicom": [list(row) for row in planned.dicom_rows],
         "fingerprint": {**asdict(planned.found), "anisotropy": planned.found.anisotropy},
-        "plan": [asdict(choice) for choice in made.choices],
+        "plan": [
+            {"key": one.key, "value": one.value, "why": one.why}
+            for one in (*made.choices, *made.of_layers)
+        ],
+        "keys_of_task": [choice.key for choice in made.choices],
+        "from_layers": [asdict(choice) for choice in made.of_layers],
         "doubts": [asdict(doubt) for doubt in planned.doubts],
         "readers": planned.readers.summarise() if planned.readers else None,
         "kept": made.kept,
@@ -306,8 +311,7 @@ def _print(made: "MadeBundle", datalist: Path, *, then: str = "") -> None:
     planned = made.planned
     if planned.dicom_rows:
         _print_table(("case", "series", "object", "names"), planned.dicom_rows)
-    rows = [(one.key.strip("_"), str(one.value), one.why) for one in made.choices]
-    _print_table(("key", "value", "why"), rows)
+    _print_choices(made)
     say(f"{planned.found.cases} cases: {datalist}")
     for line in planned.readers.describe() if planned.readers else ():
         say(line)
@@ -322,6 +326,22 @@ def _print(made: "MadeBundle", datalist: Path, *, then: str = "") -> None:
         say(f"look at these cases first: {listed}")
     say(f"the plan with pictures: {made.page}")
     say(f"bundle: {made.folder}" + (f"; next: {then}" if then else ""))
+
+
+def _print_choices(made: "MadeBundle") -> None:
+    """The keys of the task file, and what it leaves to the layers with how to change that."""
+    from medseg.bundles.catalogue.locate import name_folder
+
+    build = f"medseg bundles build {name_folder(made.folder)}"
+    say(f"keys of task.json: change them there, then {build}")
+    rows = [(one.key, str(one.value), one.why) for one in made.choices]
+    _print_table(("key", "value", "why"), rows)
+    say(f"from the layers: to change one, write what is said into task.json, then {build}")
+    further = [
+        (one.key, str(one.value), f"{one.why}\nto change it: {one.change}")
+        for one in made.of_layers
+    ]
+    _print_table(("key", "value", "why"), further)
 
 
 def _print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -15,7 +15,7 @@ from medseg.inference.preview.thumbnail import get_colour
 from medseg.planning.case_facts import CaseFacts
 from medseg.planning.checks.doubts import Doubt
 from medseg.planning.fingerprint import ChannelValues, Fingerprint
-from medseg.planning.task import Choice
+from medseg.planning.task import Choice, LayerChoice
 
 MOST_SHOWN = 24
 """Cases that are shown with a picture, beside those that are odd."""
@@ -33,6 +33,7 @@ def write_plan_page(
     classes: Mapping[str, Sequence[int]],
     facts: Sequence[CaseFacts],
     doubts: Sequence[Doubt],
+    of_layers: Sequence[LayerChoice] = (),
     costs: Sequence[str] = (),
     split: Sequence[str] = (),
     readers: Sequence[str] = (),
@@ -44,7 +45,8 @@ def write_plan_page(
         name: of the bundle.
         place: what names it in a command.
         found: the fingerprint of the data.
-        choices: what is in effect, and why.
+        choices: the keys of the task file, and why.
+        of_layers: what it leaves to the layers.
         classes: class name -> label values.
         facts: of the cases, for their pictures.
         doubts: what is odd.
@@ -68,7 +70,8 @@ def write_plan_page(
         ],
         warnings=list(split[1:]),
         key=_list_colours(found.values, classes),
-        choices=[(one.key.strip("_"), one.value, one.why) for one in choices],
+        choices=[(one.key, one.value, one.why) for one in choices],
+        of_layers=[(one.key, one.value, one.why, one.change.split("`")) for one in of_layers],
         costs=list(costs),
         odd=[(one.case, _embed(one), "; ".join(odd[one.case])) for one in shown],
         others=[(one.case, _embed(one)) for one in others[::step][:MOST_SHOWN]],

@@ -23,6 +23,17 @@ class Choice:
     why: str
 
 
+@dataclass(frozen=True)
+class LayerChoice(Choice):
+    """A key that the task file leaves to the layers, and what to write to change it.
+
+    Attributes:
+        change: in words; what stands between ` marks is written as it is.
+    """
+
+    change: str = ""
+
+
 def make_task(
     name: str,
     choices: Sequence[Choice],

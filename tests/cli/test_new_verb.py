@@ -25,7 +25,10 @@ CHANGED = {"max_epochs": 9, "val_interval": 3, "folds": 2, "largest_only": ["kid
 def test_it_prints_each_choice_with_its_reason_and_what_to_run_next(data):
     ended = run_medseg("new", "kidney", "--data", data, "--no-measure")
     assert ended.exit_code == 0
-    assert "image_size" in ended.stdout
+    first, _, second = ended.stdout.partition("from the layers: to change one, write what is said")
+    assert "image_size" in first
+    assert "change them there, then medseg bundles build kidney" in first
+    assert "to change it:" in second
     assert "next: medseg train -b kidney" in ended.stdout
 
 
@@ -85,6 +88,12 @@ def test_as_json_a_program_has_the_fingerprint_and_the_plan(data):
     assert told["classes"] == {"kidney": [1]}
     assert told["fingerprint"]["cases"] == 6
     assert {"key", "value", "why"} == told["plan"][0].keys()
+    task = json.loads(Path("bundles/kidney/task.json").read_text())
+    assert {*told["keys_of_task"]} <= {*task}
+    of_layers = {one["key"]: one["change"] for one in told["from_layers"]}
+    assert {"head_loss", "optimizer", "crop", "orient"} <= {*of_layers}
+    assert not {*of_layers} & {*task}
+    assert [one["key"] for one in told["plan"]] == [*told["keys_of_task"], *of_layers]
 
 
 def test_dims_makes_a_bundle_in_2d_or_one_of_each_on_the_same_list(data, tmp_path):

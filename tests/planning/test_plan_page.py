@@ -12,6 +12,7 @@ from medseg.planning.checks.doubts import Doubt
 from medseg.planning.plan import make_plan
 from medseg.planning.plan_folder import plan_folder
 from medseg.planning.plan_page import write_plan_page
+from medseg.planning.task import LayerChoice
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def write(data, tmp_path):
 def test_each_choice_stands_with_its_value_and_why(write, data):
     text = write()
     for choice in plan_folder("kidney", data).choices:
-        assert f"<code>{choice.key.strip('_')}</code>" in text
+        assert f"<code>{choice.key}</code>" in text
         assert choice.why in text
     assert "6, volumes, not CT, 1 channel" in text
     assert "class kidney" in text
@@ -94,3 +95,12 @@ def test_pictures_are_described_in_whole_pixels(write):
     assert f"100.0 % of the labelled pixels; {size}" in text
     assert "voxel" not in text
     assert "cube" not in text
+
+
+def test_what_comes_from_the_layers_stands_apart_with_what_to_write(write):
+    one = LayerChoice("orient", "RAS", "by its affine", 'write `"orient#axcodes": "<i>"` here')
+    first, _, second = write(of_layers=[one]).partition("<h2>From the layers</h2>")
+    assert "<code>orient</code>" not in first
+    stated = "write <code>&#34;orient#axcodes&#34;: &#34;&lt;i&gt;&#34;</code> here"
+    assert stated in second
+    assert "From the layers" not in write()

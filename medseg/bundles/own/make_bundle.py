@@ -22,7 +22,7 @@ from medseg.bundles.own.write_bundle import TASK_FILE, change_task, write_bundle
 from medseg.planning.plan import count_steps, fit_epochs
 from medseg.planning.plan_page import write_plan_page
 from medseg.planning.planned_folder import PlannedFolder
-from medseg.planning.task import Choice
+from medseg.planning.task import Choice, LayerChoice
 
 logger = logging.getLogger(__name__)
 
@@ -57,17 +57,21 @@ class MadeBundle:
 
     @property
     def choices(self) -> list[Choice]:
-        """What is in effect, with the rule of plan and layers, or that a person changed it."""
+        """The keys of the task file, each with the rule of the plan, or that it was changed."""
         planned = self.planned.task
         chosen = {one.key for one in self.planned.choices}
         more = [key for key in self.kept if key not in chosen]
-        config = read_config(self.folder / "configs" / "train.json")
-        of_layers = explain_config(config, self.planned.found)
         return [
             *(self._describe_choice(choice) for choice in self.planned.choices),
-            *(one for one in of_layers if one.key not in {*chosen, *more}),
             *(_describe_kept(key, self.kept[key], planned) for key in more),
         ]
+
+    @property
+    def of_layers(self) -> list[LayerChoice]:
+        """What else is in effect, which the task file leaves to the layers."""
+        config = read_config(self.folder / "configs" / "train.json")
+        explained = explain_config(config, self.planned.found, layers=self.task["_layers_"])
+        return [one for one in explained if one.key not in self.task]
 
     def _describe_choice(self, choice: Choice) -> Choice:
         if choice.key not in self.task:
@@ -227,6 +231,7 @@ def _write_page(made: MadeBundle) -> None:
         place=name_folder(made.folder),
         found=planned.found,
         choices=made.choices,
+        of_layers=made.of_layers,
         classes=planned.classes,
         facts=planned.facts,
         doubts=planned.doubts,
