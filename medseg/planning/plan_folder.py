@@ -26,8 +26,8 @@ from medseg.planning.case_facts import CaseFacts, measure_case
 from medseg.planning.checks.doubts import find_doubts
 from medseg.planning.checks.label_values import (
     check_classes,
+    find_empty,
     find_undeclared,
-    warn_of_empty,
     warn_of_rare,
 )
 from medseg.planning.checks.list_faults import list_faults
@@ -288,9 +288,12 @@ def _measure(
     mixed = {1, 255} if are_mixed(one.counts for one in found) else set()
     all_faults += find_undeclared(found, declared) or find_odd_values(found, known | mixed)
     if all_faults:
-        for line in list_faults(all_faults, [pair.case for pair in pairs]):
+        empty = [
+            f"case {case}: its label holds background alone: correct it if it is unfinished"
+            for case in find_empty(found)
+        ]
+        for line in list_faults([*all_faults, *empty], [pair.case for pair in pairs]):
             logger.warning("%s", name_remedy(line))
-        warn_of_empty(found)
         raise ValueError(
             f"{count_noun(len(all_faults), 'fault')} in the data, listed above: mend them, or take "
             "these cases out of the folder"

@@ -122,7 +122,7 @@ def test_a_fault_of_many_cases_is_one_line_beside_labels_that_are_empty(data, ca
         plan_folder("kidney", data)
     assert caplog.text.count("no whole numbers") == 1
     assert "; likewise in 4 other cases: q1, q2, q3, q4" in caplog.text
-    assert "labels that hold background alone: r (1 of 7 cases)" in caplog.text
+    assert "case r: its label holds background alone: correct it if" in caplog.text
 
 
 @pytest.fixture

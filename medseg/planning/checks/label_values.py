@@ -86,13 +86,14 @@ def check_classes(
         )
 
 
-def warn_of_empty(facts: Sequence[CaseFacts]) -> None:
-    """Say which labels hold background alone."""
-    if empty := [one.case for one in facts if not any(one.counts.get(v) for v in one.counts if v)]:
-        logger.warning(
-            "labels that hold background alone: %s (%d of %s); correct them if they are unfinished",
-            *(shorten_list(empty), len(empty), count_noun(len(facts), "case")),
-        )
+def find_empty(facts: Sequence[CaseFacts]) -> list[str]:
+    """The cases whose label holds background alone.
+
+    Example:
+        >>> find_empty([])
+        []
+    """
+    return [one.case for one in facts if not any(one.counts.get(v) for v in one.counts if v)]
 
 
 def warn_of_rare(facts: Sequence[CaseFacts], spacing: Sequence[float], *, folds: int) -> None:
@@ -103,7 +104,11 @@ def warn_of_rare(facts: Sequence[CaseFacts], spacing: Sequence[float], *, folds:
         spacing: of the voxels of the plan, in mm; 1 for pictures.
         folds: how many the cases are split into.
     """
-    warn_of_empty(facts)
+    if empty := find_empty(facts):
+        logger.warning(
+            "labels that hold background alone: %s (%d of %s); correct them if they are unfinished",
+            *(shorten_list(empty), len(empty), count_noun(len(facts), "case")),
+        )
     for value in sorted({value for one in facts for value in one.counts if value}):
         those = [one for one in facts if one.counts.get(value)]
         if len(those) < min(folds, len(facts)):

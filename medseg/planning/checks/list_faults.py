@@ -14,6 +14,7 @@ MOST_ALIKE = 3
 
 _FILE = re.compile(r"[^\s,:;()'\"]*(?:/|\.[A-Za-z])[^\s,:;()'\"]*")
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w])")
+_PLURAL = re.compile(r"(?<=# )(\w+)s\b")
 _LIST = re.compile(r"([@#])(?:(?:, | and )\1)*(?: and # more)?")
 
 
@@ -50,7 +51,8 @@ def _find_case(fault: str, cases: Collection[str]) -> str:
 def _find_kind(fault: str, case: str) -> str:
     """What lines share that differ in their case, in files and in numbers."""
     rest = fault.removeprefix(f"case {case}") if case else fault
-    return _LIST.sub(r"\1", _NUMBER.sub("#", _FILE.sub("@", rest)))
+    plain = _NUMBER.sub("#", _FILE.sub("@", rest))
+    return _PLURAL.sub(r"\1", _LIST.sub(r"\1", plain))
 
 
 def _join(alike: Sequence[tuple[str, str]]) -> list[str]:

@@ -12,6 +12,7 @@ CASES = [f"c{number}" for number in range(12)]
     [
         lambda n: f"case c{n}: its label holds {n}, 7, and dataset.json declares 0, 1: correct it",
         lambda n: f"case c{n}: its label holds {'8, ' * n}7, and dataset.json declares 0, 1: no",
+        lambda n: f"case c{n}: it has {n} value{'s' * (n != 1)} beside 0 (4, 5{', 6' * n}): no",
         lambda n: f"case c{n}: /data/c{n}_t1.nii and /data/c{n}_t2.nii differ by {n / 8} mm: no",
         lambda n: f"case c{n}: image and label differ: shape (12, {n}, 10) against (4, 5, 6): no",
     ],
