@@ -72,6 +72,7 @@ def run_bundle(
     source, arguments = split_input(bundle, config, arguments)
     overrides = read_overrides(bundle, workflow, arguments, options=options)
     _check_stated(overrides if source is None else {**overrides, "input": source})
+    _check_length({**config, **overrides}, overrides)
     if run_id in ("inference", "evaluating"):
         check_weights_exist(bundle, workflow, overrides)
 
@@ -126,6 +127,16 @@ def _check_stated(overrides: Mapping[str, Any]) -> None:
         check_folder(overrides["output_dir"])
     if overrides.keys() >= {"input", "output_dir"}:
         check_apart(overrides["output_dir"], overrides["input"])
+
+
+def _check_length(settings: Mapping[str, Any], overrides: Mapping[str, Any]) -> None:
+    """Refuse epochs on a command line where hours set them."""
+    hours = settings.get("hours")
+    if "max_epochs" in overrides and hours is not None:
+        raise ValueError(
+            f"max_epochs is {overrides['max_epochs']} and hours is {hours}, and hours set the "
+            "epochs: leave --max_epochs out, or pass --hours None"
+        )
 
 
 def _find_written_folders(

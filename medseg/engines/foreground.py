@@ -53,13 +53,14 @@ def check_foreground(
         absent = _find_missing_classes(cases, classes)
         if len(absent) == len(classes):
             raise ValueError(
-                f"no sampled image of the {len(cases)} {place} contains class "
-                f"{' or '.join(absent)}: choose another --fold, lower --val_slice_step or "
-                "--slice_step where slices are skipped, or correct classes and label_values"
+                f"no image of the {len(cases)} {place} contains class {' or '.join(absent)}: "
+                "choose another --fold or --split_seed, lower --val_slice_step or --slice_step "
+                "where slices are skipped, or correct classes and label_values"
             )
         for name in absent if idist.get_rank() == 0 else ():
             logger.warning(
-                "no sampled image of the %d %s contains class %s, which is not %s",
+                "no image of the %d %s contains class %s, which is not %s: add cases that have it, "
+                "or choose another --fold or --split_seed",
                 *(len(cases), place, name),
                 "scored" if cases is validation else "learnt",
             )

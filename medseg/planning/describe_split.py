@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from medseg.base.text import count_noun
+from medseg.base.text import count_noun, shorten_list
 
 FEWEST_IN_FOLD = 3
 FEWEST_FOR_TESTING = 5
 """Of fewer cases a mean score depends on one of them."""
 
 
-def describe_split(datalist: Mapping[str, Any]) -> list[str]:
+def describe_split(datalist: Mapping[str, Any], *, empty: Collection[str] = ()) -> list[str]:
     """How many cases are for testing and in each fold; then a warning of each set that is small.
 
     Args:
         datalist: as `medseg.datasets.fold_split.read` returns it.
+        empty: cases whose label holds background alone.
 
     Example:
         >>> cases = [{"fold": k % 2} for k in range(8)]
@@ -41,6 +42,7 @@ def describe_split(datalist: Mapping[str, Any]) -> list[str]:
             f"a fold for validation has only {count_noun(least, 'case')}: its scores depend on "
             "single cases, and so does the choice of the best weights"
         )
+    lines += _describe_bare(training, empty)
     if testing < FEWEST_FOR_TESTING:
         lines.append(
             f"only {count_noun(testing, 'case')} for testing: the score on so few says little of "
@@ -49,3 +51,14 @@ def describe_split(datalist: Mapping[str, Any]) -> list[str]:
             else "no case is for testing: no score will tell how good the network is on new cases"
         )
     return lines
+
+
+def _describe_bare(training: Sequence[Mapping[str, Any]], empty: Collection[str]) -> Iterator[str]:
+    """Folds without a label in any of their cases, on which nothing can be validated."""
+    for fold in sorted({item["fold"] for item in training}):
+        cases = [str(item.get("case", "")) for item in training if item["fold"] == fold]
+        if set(cases) <= set(empty):
+            yield (
+                f"fold {fold} has no label in any case ({shorten_list(cases)}), and no training "
+                "can be validated on it: pass another --seed to medseg new, or leave these out"
+            )

@@ -125,7 +125,10 @@ class PlannedFolder:
         path = self.datalist_dir / prepared.FILE
         if not path.is_file():
             return []
-        return describe_split(prepared.read_split(path, folds=folds, seed=seed))
+        empty = {
+            one.case for one in self.facts if not any(map(one.counts.get, filter(None, one.counts)))
+        }
+        return describe_split(prepared.read_split(path, folds=folds, seed=seed), empty=empty)
 
     def fit_folds(self) -> PlannedFolder:
         """A copy with the seed of the datalist that was written, and no more folds than it has."""

@@ -223,3 +223,15 @@ def test_outputs_in_the_folder_of_the_inputs_are_refused(writing, calls, tmp_pat
     with pytest.raises(ValueError, match="is the folder of the inputs: write to another folder"):
         run_bundle(writing, "inference", run_id="run", arguments=arguments)
     assert not calls
+
+
+@pytest.mark.parametrize("config_hours", [None, 0.2])
+def test_epochs_beside_hours_are_refused(bundle, calls, config_hours):
+    (bundle / "train.json").write_text(json.dumps({**CONFIG, "hours": config_hours}))
+    words = ["--max_epochs", "2"]
+    if config_hours is None:
+        run_bundle(bundle, "train", run_id="training", arguments=words)
+        words += ["--hours", "0.2"]
+    with pytest.raises(ValueError, match=r"hours is 0.2, and hours set the epochs: leave --max"):
+        run_bundle(bundle, "train", run_id="training", arguments=words)
+    run_bundle(bundle, "train", run_id="training", arguments=["--max_epochs=2", "--hours=None"])

@@ -52,22 +52,19 @@ def test_a_validation_fold_that_is_ignored_as_a_whole_is_refused():
 
 
 def test_training_cases_without_foreground_are_refused():
-    with pytest.raises(
-        ValueError, match=r"no sampled image of the 1 training cases contains class liver"
-    ):
+    with pytest.raises(ValueError, match=r"no image of the 1 training cases contains class liver"):
         check(Cases(0), Cases(2))
 
 
 def test_a_class_that_one_side_lacks_is_named(caplog):
     check(Cases(1), Cases(2))
     assert (
-        "no sampled image of the 1 training cases contains class tumour, which is not learnt"
-        in caplog.text
+        "no image of the 1 training cases contains class tumour, which is not learnt" in caplog.text
     )
     caplog.clear()
     check(Cases(2), Cases(0, 1))
     assert (
-        "no sampled image of the 2 validation cases of fold 3 contains class tumour, "
+        "no image of the 2 validation cases of fold 3 contains class tumour, "
         "which is not scored" in caplog.text
     )
 

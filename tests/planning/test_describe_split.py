@@ -31,3 +31,12 @@ def test_small_folds_and_a_small_test_set_are_warned_of():
 def test_an_empty_set_is_said(training, testing, words):
     lines = describe_split(make_datalist(training=training, folds=5, testing=testing))
     assert words in lines[-1]
+
+
+def test_a_fold_without_a_label_in_any_of_its_cases_is_named():
+    cases = [{"fold": k % 2, "case": f"c{k}"} for k in range(8)]
+    split = {"training": cases, "testing": [{}] * 5}
+    assert len(describe_split(split, empty=["c1", "c3", "c5"])) == 1
+    (told,) = describe_split(split, empty=["c1", "c3", "c5", "c7", "c0"])[1:]
+    assert told.startswith("fold 1 has no label in any case (c1, c3, c5, c7), and no training")
+    assert "pass another --seed" in told

@@ -98,6 +98,12 @@ def test_weights_of_which_nothing_fits_are_refused(tmp_path):
         transfer_weights(make(), tmp_path / "w.pt")
 
 
+def test_other_channels_are_named_where_nothing_fits():
+    other = NestedUNet(2, 1, 2, channels=(6, 8, 8))
+    with pytest.raises(ValueError, match=r"\(it begins with 6 channels, and this one with 4\): st"):
+        transfer_weights(NestedUNet(2, 1, 2, channels=(4, 16, 16)), other.state_dict())
+
+
 def test_it_is_described_in_one_line():
     line = transfer_weights(make(3, outputs=3, seed=2), make(seed=1).state_dict()).describe()
     assert "kept" in line
