@@ -148,7 +148,7 @@ def _describe_median(edge: float, found: Fingerprint) -> str:
     """The median volume, or area, of which the edge of a cube, or a square, is known."""
     if found.dimensions == 2:
         return f"a median area of {edge**2:.0f} pixels (a square {edge:.0f} pixels wide)"
-    volume = f"{edge**3 / 1000:.3g} ml" if edge >= 10 else f"{edge**3:.3g} mm³"
+    volume = f"{edge**3 / 1000:.3g} mL" if edge >= 10 else f"{edge**3:.3g} mm³"
     return f"a median volume of {volume} (a cube {edge:.3g} mm wide)"
 
 

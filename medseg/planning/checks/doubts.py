@@ -115,17 +115,22 @@ def _find_odd_sizes(facts: Sequence[CaseFacts]) -> Iterator[Doubt]:
             yield Doubt(facts[number].case, f"{what} of {size} {unit}, median {middle}")
 
 
+def _format(size: float) -> str:
+    """Three digits at least, and no exponent."""
+    return f"{size:.0f}" if size >= 100 else f"{size:.3g}"
+
+
 def _find_odd_labels(facts: Sequence[CaseFacts]) -> Iterator[Doubt]:
     values = sorted({value for one in facts for value in one.counts if value})
     for value in values:
         those = [one for one in facts if one.counts.get(value)]
-        sizes = [one.counts[value] * prod(one.spacing_mm) / 1000 for one in those]
-        unit = "mL" if len(facts[0].shape) == 3 else "thousand pixels"
+        unit, size = ("mL", 1000) if len(facts[0].shape) == 3 else ("pixels", 1)
+        sizes = [one.counts[value] * prod(one.spacing_mm) / size for one in those]
         for number in _find_far(sizes):
             middle = float(np.median(sizes))
             yield Doubt(
                 those[number].case,
-                f"label {value} has {sizes[number]:.3g} {unit}, median {middle:.3g}",
+                f"label {value} has {_format(sizes[number])} {unit}, median {_format(middle)}",
             )
         if len(those) < len(facts) and len(facts) - len(those) <= 0.1 * len(facts):
             for one in facts:

@@ -16,8 +16,8 @@ _SMALL = (
     "be lost; correct these, or pass a smaller spacing_mm in task.json"
 )
 _SMALL_IN_PIXELS = (
-    "label %d is a single pixel in %s (%s), which can hardly be learnt: correct these, or leave "
-    "the label out of --classes"
+    "label %d is a single pixel in %s (%s), which can hardly be learnt: correct these, or pass "
+    "--classes without it"
 )
 
 

@@ -75,6 +75,13 @@ def test_labels_that_lie_far_from_the_others_are_said_and_those_a_little_off_are
     assert doubts_of(places={1: place(3), 2: place(18)}) == []
 
 
+def test_the_size_of_a_label_in_pictures_is_told_in_pixels():
+    facts = [
+        CaseFacts(f"c{n}", (64, 64), (1, 1), 1, {0: 2896, 1: 1200 if n else 2}) for n in range(8)
+    ]
+    assert "label 1 has 2 pixels, median 1200" in [doubt.finding for doubt in find_doubts(facts)]
+
+
 def test_labels_that_lie_anywhere_are_neither_shifted_nor_mirrored():
     random = np.random.default_rng(3)
     facts = [replace(one, places={1: place(int(random.integers(0, 19)))}) for one in make_facts()]
