@@ -17,6 +17,7 @@ from medseg.datasets.own.class_names import (
     find_ignored,
     read_declared_values,
 )
+from medseg.datasets.own.dicom.convert import UNMATCHED
 from medseg.datasets.own.find_cases import FoundCases, find_cases
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.patients import describe_shared_names, find_patients
@@ -136,7 +137,8 @@ def plan_folder(
     plan = [*make_plan(found, preset=preset), *_choose_channels(found, channels)]
     choices = targets.adapt(plan)
     spacing = next((one.value for one in choices if one.key == "spacing_mm"), found.spacing_mm)
-    warn_of_rare(facts, spacing, folds=FOLDS)
+    unmatched = {row[0] for row in cases.rows if row[-1].endswith(UNMATCHED)}
+    warn_of_rare(facts, spacing, folds=FOLDS, unmatched=unmatched)
     if dims != "2d":
         _warn_of_small(facts, spacing, choices)
     ignored = [value for value in find_ignored(data) if value in found.values]

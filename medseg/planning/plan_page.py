@@ -37,6 +37,7 @@ def write_plan_page(
     costs: Sequence[str] = (),
     split: Sequence[str] = (),
     readers: Sequence[str] = (),
+    dicom_rows: Sequence[Sequence[str]] = (),
 ) -> None:
     """Write the page: one file of HTML that needs no other and no network, and runs nothing.
 
@@ -53,6 +54,7 @@ def write_plan_page(
         costs: what a step takes on this machine, a line each.
         split: how the cases are split, then what is doubtful about it, see `describe_split`.
         readers: how far several readers agree, a line each.
+        dicom_rows: of DICOM: case, folder of the series, object, and what its names became.
     """
     odd = {doubt.case: [d.finding for d in doubts if d.case == doubt.case] for doubt in doubts}
     shown = [one for one in facts if one.case in odd]
@@ -73,6 +75,7 @@ def write_plan_page(
         choices=[(one.key, one.value, one.why) for one in choices],
         of_layers=[(one.key, one.value, one.why, one.change.split("`")) for one in of_layers],
         costs=list(costs),
+        dicom_rows=dicom_rows,
         odd=[(one.case, _embed(one), "; ".join(odd[one.case])) for one in shown],
         others=[(one.case, _embed(one)) for one in others[::step][:MOST_SHOWN]],
     )

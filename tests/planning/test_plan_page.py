@@ -104,3 +104,11 @@ def test_what_comes_from_the_layers_stands_apart_with_what_to_write(write):
     stated = "write <code>&#34;orient#axcodes&#34;: &#34;&lt;i&gt;&#34;</code> here"
     assert stated in second
     assert "From the layers" not in write()
+
+
+def test_the_table_of_dicom_objects_says_which_series_a_case_is(write):
+    text = write(dicom_rows=[("case_002", "a/ct", "SEG a/<x>.dcm", "ROI-1 = roi_1")])
+    assert (
+        "<td>case_002</td><td>a/ct</td><td>SEG a/&lt;x&gt;.dcm</td><td>ROI-1 = roi_1</td>" in text
+    )
+    assert "What was matched" not in write()

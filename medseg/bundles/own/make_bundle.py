@@ -238,6 +238,7 @@ def _write_page(made: MadeBundle) -> None:
         costs=made.describe_cost(),
         split=made.describe_split(),
         readers=planned.readers.describe() if planned.readers else (),
+        dicom_rows=planned.dicom_rows,
     )
 
 

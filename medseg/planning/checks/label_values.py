@@ -96,19 +96,22 @@ def find_empty(facts: Sequence[CaseFacts]) -> list[str]:
     return [one.case for one in facts if not any(one.counts.get(v) for v in one.counts if v)]
 
 
-def warn_of_rare(facts: Sequence[CaseFacts], spacing: Sequence[float], *, folds: int) -> None:
+def warn_of_rare(
+    facts: Sequence[CaseFacts],
+    spacing: Sequence[float],
+    *,
+    folds: int,
+    unmatched: Collection[str] = (),
+) -> None:
     """Say which labels are empty, in few cases, or so small that they can hardly be learnt.
 
     Args:
         facts: of each case.
         spacing: of the voxels of the plan, in mm; 1 for pictures.
         folds: how many the cases are split into.
+        unmatched: cases of which the table of DICOM objects says that nothing matched --labels.
     """
-    if empty := find_empty(facts):
-        logger.warning(
-            "labels that hold background alone: %s (%d of %s); correct them if they are unfinished",
-            *(shorten_list(empty), len(empty), count_noun(len(facts), "case")),
-        )
+    _warn_of_empty(facts, unmatched=unmatched)
     for value in sorted({value for one in facts for value in one.counts if value}):
         those = [one for one in facts if one.counts.get(value)]
         if len(those) < min(folds, len(facts)):
@@ -130,3 +133,25 @@ def warn_of_rare(facts: Sequence[CaseFacts], spacing: Sequence[float], *, folds:
 def _find_edge(one: CaseFacts, value: int) -> float:
     """The edge of a cube, or a square, as large as a label."""
     return float(one.counts[value] * prod(one.spacing_mm)) ** (1 / len(one.shape))
+
+
+def _warn_of_empty(facts: Sequence[CaseFacts], *, unmatched: Collection[str] = ()) -> None:
+    """Say which labels hold background alone.
+
+    Args:
+        facts: of each case.
+        unmatched: cases of which the table of DICOM objects says that nothing matched --labels.
+    """
+    empty = find_empty(facts)
+    if left_out := [case for case in empty if case in unmatched]:
+        logger.warning(
+            "labels that hold background alone, since nothing in them matched --labels, as the "
+            "table of what was matched says: %s (%d of %s); correct --labels if they show a "
+            "structure",
+            *(shorten_list(left_out), len(left_out), count_noun(len(facts), "case")),
+        )
+    if empty := [case for case in empty if case not in left_out]:
+        logger.warning(
+            "labels that hold background alone: %s (%d of %s); correct them if they are unfinished",
+            *(shorten_list(empty), len(empty), count_noun(len(facts), "case")),
+        )

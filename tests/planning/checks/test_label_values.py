@@ -61,3 +61,11 @@ def test_a_label_of_a_single_pixel_has_a_remedy_for_pictures(caplog):
 def test_labels_of_background_alone_are_named(caplog):
     warn_of_rare([make("a", 0), make("b", 0, 1), make("c", 0, 1)], (1.0, 1.0), folds=2)
     assert "labels that hold background alone: a (1 of 3 cases); correct them" in caplog.text
+
+
+def test_labels_that_a_rule_left_empty_are_named_with_the_table_that_says_so(caplog):
+    facts = [make("a", 0), make("b", 0), make("c", 0, 1)]
+    warn_of_rare(facts, (1.0, 1.0), folds=2, unmatched={"b"})
+    assert "since nothing in them matched --labels, as the table" in caplog.text
+    assert "says: b (1 of 3 cases); correct --labels" in caplog.text
+    assert "labels that hold background alone: a (1 of 3 cases)" in caplog.text

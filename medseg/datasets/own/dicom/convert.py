@@ -26,6 +26,9 @@ from medseg.ingest.dicom.read_series import read_series
 
 logger = logging.getLogger(__name__)
 
+UNMATCHED = "nothing in it matched --labels"
+"""Said in the table of a case of which no name is in a class."""
+
 
 @dataclass(frozen=True)
 class ConvertedCases:
@@ -71,8 +74,10 @@ def convert_series(
     for number, (one, patient) in enumerate(zip(labelled, patients, strict=True), start=1):
         case = f"case_{number:0{width}d}"
         folder = str(one.series.files[0].parent.relative_to(root))
+        is_used = any(name in names for label in one.objects for name in label.names)
         for label in one.objects:
             said = ", ".join(f"{n} = {names.get(n, 'left out')}" for n in label.names)
+            said += "" if is_used else f"; {UNMATCHED}"
             rows.append((case, folder, f"{label.kind} {label.path.relative_to(root)}", said))
         try:
             image, grid = read_series(one.series)

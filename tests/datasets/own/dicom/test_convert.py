@@ -10,6 +10,7 @@ import pytest
 from export.test_segmentation import ALGORITHM, draw_mask
 from ingest.dicom_writer import make_series, ramp, write_series
 
+from medseg.datasets.own.dicom.convert import UNMATCHED
 from medseg.datasets.own.find_cases import find_cases
 from medseg.export import write_rtstruct, write_seg
 from medseg.ingest import find_series, load
@@ -75,6 +76,13 @@ def test_rules_put_names_together_and_leave_others_out(studies, tmp_path):
     left = find_cases(studies, out=tmp_path / "two", labels=["*LEFT = left"])
     assert left.classes == {"left": [1]}
     assert "Kidney Right = left out" in left.rows[0][3]
+
+
+def test_a_case_of_which_no_name_is_in_a_class_says_so_in_the_table(studies, tmp_path):
+    write_study(studies, "d", names=["Spleen", "Liver"], seed=30)
+    found = find_cases(studies, out=tmp_path / "out", labels=["kidney*=kidney"])
+    assert [row[-1].endswith(UNMATCHED) for row in found.rows] == [False, False, False, True]
+    assert found.rows[-1][-1] == f"Spleen = left out, Liver = left out; {UNMATCHED}"
 
 
 def test_a_rule_that_matches_nothing_names_what_there_is(studies, tmp_path):
