@@ -1,8 +1,13 @@
 """Tests of medseg.bundles.layers.check_task."""
 
 import pytest
+from planning.test_plan import FOUND
 
-from medseg.bundles.layers.check_task import find_task_faults
+from medseg.bundles.catalogue.locate import find_shipped_folder
+from medseg.bundles.layers.check_task import LAYERS_OF_KEYS, find_task_faults
+from medseg.bundles.own.write_bundle import write_bundle
+from medseg.planning.plan import make_plan
+from medseg.planning.task import make_task
 
 LAYERS = {
     "run": "$f(@trainer, @image_size)",
@@ -76,3 +81,30 @@ def test_a_wrong_value_is_refused_by_the_rule_of_its_key(change, said):
 def test_another_component_and_an_expression_are_right_values_of_a_component():
     assert find({"loss": {"_target_": "b.Loss"}}) == []
     assert find({"loss": "$b.Loss()"}) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"optimizer": "SGD"}, "optimizer must be a component, got 'SGD'"),
+        ({"crop": 0.7}, "crop must be a component, got 0.7"),
+        ({"crop": "half", "cropp": 1}, "cropp is used by no config of this task: did you mean"),
+        ({"loss": "Dice"}, "loss is built round head_loss, write that key instead: "),
+        ({"spacing_mm": [2, 2, 2]}, 'add the layer "resample" to _layers_, or take the key out'),
+    ],
+)
+def test_a_task_of_ones_own_is_told_the_real_fault_alone(tmp_path, changes, said):
+    plan = make_plan(FOUND)
+    task = make_task("kidney", plan, classes={"a": [1]}, values=(0, 1), dataset_dir="data/kidney")
+    with pytest.raises(ValueError, match="kidney") as raised:
+        write_bundle(tmp_path / "kidney", {**task, **changes})
+    faults = str(raised.value).partition("task.json: ")[2].split("; ")
+    assert said in faults[0]
+    assert len(faults) == len(changes)
+    assert "GuidedLoss" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("key", "layer"), LAYERS_OF_KEYS.items())
+def test_the_layer_that_is_offered_uses_the_key(key, layer):
+    text = (find_shipped_folder() / "layers" / f"{layer}.json").read_text()
+    assert f"@{key}" in text
