@@ -1,7 +1,7 @@
 """New verb: a bundle for one's own data."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
@@ -132,18 +132,6 @@ def new(
     Example: [cyan]medseg new kidney --data my_scans[/]
     """
     with one_line_errors(also=say_error_as_json(json)):
-        from medseg.base.arguments import check_choice
-        from medseg.bundles.own.asked import write_asked
-        from medseg.bundles.own.make_bundle import make_bundles
-        from medseg.bundles.own.undo import undo_large_on_error, undo_on_error
-        from medseg.datasets.own.channels import ChannelRules
-        from medseg.datasets.own.class_names import parse_classes
-        from medseg.datasets.own.readers.combine import METHODS
-        from medseg.inference.tiles.memory_plan import parse_bytes
-        from medseg.planning.plan import SIZES
-        from medseg.planning.plan_folder import CASE_FILES, plan_folder
-        from medseg.planning.planned_folder import LIST_FILES, LISTS
-
         options: dict[str, Any] = {
             "images": images,
             "labels": labels or [],
@@ -159,12 +147,18 @@ def new(
         }
         if replan:
             options = _recall(out / name, options, context)
-        check_choice("preset", options["preset"], tuple(SIZES))
-        if options["readers"] is not None:
-            check_choice("readers", options["readers"], METHODS)
         names = _name_bundles(name, options["dims"])
-        for each in names:
-            _check_bundle(out, each, replan=replan)
+        _check_early(options, data, out, names, replan=replan)
+
+        from medseg.bundles.own.asked import write_asked
+        from medseg.bundles.own.make_bundle import make_bundles
+        from medseg.bundles.own.undo import undo_large_on_error, undo_on_error
+        from medseg.datasets.own.channels import ChannelRules
+        from medseg.datasets.own.class_names import parse_classes
+        from medseg.inference.tiles.memory_plan import parse_bytes
+        from medseg.planning.plan_folder import CASE_FILES, plan_folder
+        from medseg.planning.planned_folder import LIST_FILES, LISTS
+
         most_bytes = None if memory is None else parse_bytes(memory)
         _check_budget(hours, most_bytes, measure=measure)
         given = None if options["classes"] is None else parse_classes(options["classes"])
@@ -223,14 +217,27 @@ def _name_bundles(name: str, dims: str | None) -> list[str]:
     return [name, f"{name}_2d"] if dims == "both" else [name]
 
 
-def _check_bundle(out: Path, name: str, *, replan: bool) -> None:
-    """Refuse a bundle that is there already, or one to plan again that is not."""
+def _check_early(
+    options: Mapping[str, Any], data: Path, out: Path, names: Iterable[str], *, replan: bool
+) -> None:
+    """Refuse what needs no look at the cases, before importing what takes seconds."""
+    from medseg.base.arguments import check_choice
     from medseg.bundles.own.write_bundle import check_new
+    from medseg.datasets.own.readers.combine import METHODS
+    from medseg.planning.task import PRESETS
 
-    if not replan:
-        check_new(out, name)
-    elif not (out / name).is_dir():
-        raise FileNotFoundError(f"no bundle {out / name} to plan again: leave --replan out")
+    check_choice("preset", options["preset"], PRESETS)
+    if options["readers"] is not None:
+        check_choice("readers", options["readers"], METHODS)
+    for name in names:
+        if not replan:
+            check_new(out, name)
+        elif not (out / name).is_dir():
+            raise FileNotFoundError(f"no bundle {out / name} to plan again: leave --replan out")
+    if not data.exists():
+        raise FileNotFoundError(
+            f"no folder or table {data.absolute()}: give the folder of images and labels, or a .csv"
+        )
 
 
 def _check_budget(hours: float | None, most_bytes: int | None, *, measure: bool) -> None:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Literal
 
 from medseg.base.text import count_noun
 from medseg.planning.fingerprint import ChannelValues, Fingerprint
@@ -17,9 +16,7 @@ from medseg.planning.patch import (
     explain_patch,
 )
 from medseg.planning.slices import Slices, cut_into_slices
-from medseg.planning.task import Choice
-
-Preset = Literal["small", "medium", "large"]
+from medseg.planning.task import Choice, Preset
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from tqdm import tqdm
+
+from medseg.base.console_streams import is_on_terminal
 from medseg.base.text import count_noun, shorten_list
 from medseg.datasets.own.channels import ChannelRules, align_channels
 from medseg.datasets.own.class_names import (
@@ -38,13 +41,12 @@ from medseg.planning.plan import (
     CHANNEL_DROPOUT,
     FEWEST_CASES,
     FOLDS,
-    Preset,
     make_plan,
 )
 from medseg.planning.planned_folder import LISTS, PlannedFolder, describe_few
 from medseg.planning.reader_targets import make_targets
 from medseg.planning.remedies import name_remedy
-from medseg.planning.task import Choice
+from medseg.planning.task import Choice, Preset
 
 logger = logging.getLogger(__name__)
 
@@ -280,7 +282,7 @@ def _measure(
 ) -> list[CaseFacts]:
     """The facts of all cases; all faults are logged before one of them is raised."""
     found, all_faults = [], list(faults)
-    for pair in pairs:
+    for pair in tqdm(pairs, "reading cases", leave=False, disable=not is_on_terminal()):
         try:
             found.append(measure_case(pair, resample_channels=resample))
         except ValueError as fault:

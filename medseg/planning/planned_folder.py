@@ -21,12 +21,11 @@ from medseg.planning.plan import (
     FEWEST_CASES,
     FOLDS,
     TEST_SHARE,
-    Preset,
     find_slices,
     make_plan,
 )
 from medseg.planning.reader_targets import ReaderTargets
-from medseg.planning.task import Choice, make_task
+from medseg.planning.task import Choice, Preset, make_task
 
 LISTS = Path("data")
 """Folder of the datalists, below the working directory."""

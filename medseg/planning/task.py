@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 OF_ALL: Mapping[str, Any] = {
     "num_workers": 1,
@@ -12,6 +12,12 @@ OF_ALL: Mapping[str, Any] = {
     "case_group": None,
 }
 """Keys that the plan does not choose, with the values of the bundles that come with medseg."""
+
+
+Preset = Literal["small", "medium", "large"]
+"""Size of network and training, see `medseg.planning.plan.SIZES`."""
+
+PRESETS: tuple[Preset, ...] = get_args(Preset)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from medseg.base.scratch import make_scratch_folder
 from medseg.bundles import build
 from medseg.bundles.bundle import METADATA, move_into_place, name_values, refuse_existing
 from medseg.bundles.catalogue.locate import find_shipped_folder, name_folder
-from medseg.transforms import count_logit_channels
 
 TASK_FILE = "task.json"
 """The file in a bundle from which `medseg bundles build` makes its configs again."""
@@ -174,6 +173,8 @@ def _name_labels(task: Mapping[str, Any]) -> str:
 
 def _describe(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
     """The metadata of a bundle that has no weights yet."""
+    from medseg.transforms import count_logit_channels  # with MONAI, which takes seconds
+
     config = json.loads((folder / "configs" / "inference.json").read_text())
     name, classes = str(task["name"]), list(task["classes"])
     is_volume = "volume" in task["_layers_"]
