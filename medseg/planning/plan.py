@@ -81,10 +81,12 @@ _AFFINE = (
     Choice(
         "rotate_rad",
         ROTATE_RAD,
-        f"turned by up to {math.degrees(ROTATE_RAD):.0f} degrees, as bodies lie and are held",
+        f"turned by up to {math.degrees(ROTATE_RAD):.0f} degrees, as no two images are taken alike",
     ),
     Choice(
-        "scale_range", SCALE_RANGE, f"scaled by up to {100 * SCALE_RANGE:.0f} %, as people differ"
+        "scale_range",
+        SCALE_RANGE,
+        f"scaled by up to {100 * SCALE_RANGE:.0f} %, as no two objects are of one size",
     ),
 )
 

@@ -127,5 +127,6 @@ def _explain_intensity(config: Mapping[str, Any]) -> LayerChoice:
                     f'each by its name, as `"{key}": {value}`; `"intensity_prob": 0.0` for none'
                 )
             amounts.append(f"{key} {value}")
-    why = f"each with the chance intensity_prob {config['intensity_prob']}, as scanners differ"
+    chance = config["intensity_prob"]
+    why = f"each with the chance intensity_prob {chance}, as devices and their settings differ"
     return LayerChoice("intensity_augmentation", ", ".join(amounts) or "none", why, change)
