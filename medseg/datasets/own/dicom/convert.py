@@ -76,7 +76,9 @@ def convert_series(
         folder = str(one.series.files[0].parent.relative_to(root))
         is_used = any(name in names for label in one.objects for name in label.names)
         for label in one.objects:
-            said = ", ".join(f"{n} = {names.get(n, 'left out')}" for n in label.names)
+            each = [f"{n} = {names.get(n, 'left out')}" for n in label.names]
+            each += [f"{n} = left out, without a closed contour" for n in label.empty]
+            said = ", ".join(each)
             said += "" if is_used else f"; {UNMATCHED}"
             rows.append((case, folder, f"{label.kind} {label.path.relative_to(root)}", said))
         try:

@@ -14,7 +14,7 @@ from pydicom.uid import UID, RTStructureSetStorage, SegmentationStorage
 
 from medseg.base.text import shorten_list
 from medseg.datasets.own.dicom.segmentation_object import read_segment_names
-from medseg.datasets.own.dicom.structure_set import read_structure_names
+from medseg.datasets.own.dicom.structure_set import read_empty_names, read_structure_names
 from medseg.ingest import find_series
 from medseg.ingest.dicom.selection import is_companion
 from medseg.ingest.dicom.series import Series
@@ -36,6 +36,7 @@ class LabelObject:
             images in each; none of these where it does not list them.
         frame_of_reference: in which its places are stated; empty where unknown.
         names: of its segments or structures.
+        empty: names of structures that have no closed contour, and are left out.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class LabelObject:
     slices: Mapping[str, Sequence[str]]
     frame_of_reference: str
     names: tuple[str, ...]
+    empty: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +105,7 @@ def _describe_object(path: Path) -> LabelObject:
         dict(_list_slices(header) if is_seg else _list_slices_of_structures(header)),
         _find_frame_of_reference(header),
         tuple(names),
+        () if is_seg else tuple(read_empty_names(path)),
     )
 
 

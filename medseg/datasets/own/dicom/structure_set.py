@@ -28,6 +28,13 @@ def read_structure_names(path: Path) -> list[str]:
     return [name for name, _ in _list_structures(header)]
 
 
+def read_empty_names(path: Path) -> list[str]:
+    """The names of the structures without closed contours, such as points, in their order."""
+    header = dcmread(path)
+    drawn = {name for name, _ in _list_structures(header)}
+    return [name for name in _name_structures(header).values() if name not in drawn]
+
+
 def read_structures(
     path: Path, geometry: Geometry
 ) -> tuple[dict[str, NDArray[np.bool_]], list[tuple[str, str]]]:
@@ -68,10 +75,7 @@ def read_structures(
 
 def _list_structures(header: Dataset) -> Iterator[tuple[str, list[NDArray[np.float64]]]]:
     """Name and closed planar contours of each structure that has some."""
-    names = {
-        int(roi.ROINumber): str(roi.get("ROIName", "")).strip() or f"structure {int(roi.ROINumber)}"
-        for roi in header.get("StructureSetROISequence", ())
-    }
+    names = _name_structures(header)
     for roi in header.get("ROIContourSequence", ()):
         number = int(roi.ReferencedROINumber)
         contours = [
@@ -81,6 +85,14 @@ def _list_structures(header: Dataset) -> Iterator[tuple[str, list[NDArray[np.flo
         ]
         if contours:
             yield names.get(number, f"structure {number}"), contours
+
+
+def _name_structures(header: Dataset) -> dict[int, str]:
+    """The name of each structure, by its number."""
+    return {
+        int(roi.ROINumber): str(roi.get("ROIName", "")).strip() or f"structure {int(roi.ROINumber)}"
+        for roi in header.get("StructureSetROISequence", ())
+    }
 
 
 def _read_points(contour: Dataset, name: str) -> NDArray[np.float64]:

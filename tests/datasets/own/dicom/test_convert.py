@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from export.test_segmentation import ALGORITHM, draw_mask
 from ingest.dicom_writer import make_series, ramp, write_series
@@ -83,6 +84,21 @@ def test_a_case_of_which_no_name_is_in_a_class_says_so_in_the_table(studies, tmp
     found = find_cases(studies, out=tmp_path / "out", labels=["kidney*=kidney"])
     assert [row[-1].endswith(UNMATCHED) for row in found.rows] == [False, False, False, True]
     assert found.rows[-1][-1] == f"Spleen = left out, Liver = left out; {UNMATCHED}"
+
+
+def test_a_structure_that_is_no_outline_is_in_the_table_as_left_out(studies, tmp_path):
+    (file,) = [
+        path
+        for path in sorted((studies / "b").rglob("*.dcm"))
+        if pydicom.dcmread(path, stop_before_pixels=True).Modality == "RTSTRUCT"
+    ]
+    header = pydicom.dcmread(file)
+    for contour in header.ROIContourSequence[1].ContourSequence:
+        contour.ContourGeometricType = "POINT"
+    header.save_as(file)
+    found = find_cases(studies, out=tmp_path / "out")
+    said = next(row[-1] for row in found.rows if row[2].startswith("RTSTRUCT b"))
+    assert said.endswith("Kidney Right = left out, without a closed contour")
 
 
 def test_a_rule_that_matches_nothing_names_what_there_is(studies, tmp_path):

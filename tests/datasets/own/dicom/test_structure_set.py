@@ -7,7 +7,11 @@ import pydicom
 import pytest
 from export.test_segmentation import ALGORITHM, KINDS, LABELS, draw_mask, write_kind
 
-from medseg.datasets.own.dicom.structure_set import read_structure_names, read_structures
+from medseg.datasets.own.dicom.structure_set import (
+    read_empty_names,
+    read_structure_names,
+    read_structures,
+)
 from medseg.export import write_rtstruct
 
 NAMES = ["liver", "a thing that has no code"]
@@ -40,6 +44,18 @@ def test_each_structure_has_its_voxels(tmp_path, kind):
     for value, each in enumerate(found.values(), start=1):
         np.testing.assert_array_equal(each, mask == value)
     assert not doubts
+
+
+def test_structures_without_a_closed_contour_are_known_by_name(tmp_path):
+    _, _, path = save(tmp_path)
+    assert read_empty_names(path) == []
+    header = pydicom.dcmread(path)
+    for contour in header.ROIContourSequence[0].ContourSequence:
+        contour.ContourGeometricType = "POINT"
+    del header.ROIContourSequence[1].ContourSequence
+    header.save_as(path)
+    assert read_empty_names(path) == NAMES
+    assert read_structure_names(path) == []
 
 
 def test_a_keyhole_cuts_a_hole_and_an_island_lies_in_it(tmp_path):
