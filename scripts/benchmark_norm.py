@@ -111,11 +111,10 @@ def make_page(numbers: Mapping[str, Any]) -> str:
             "# What channels last gain through instance norm",
             "",
             "Written by `scripts/benchmark_norm.py`. A NestedUNet with instance norm and random "
-            "weights, as it is made and as `medseg.networks.to_device` lays it out on a CPU: weights "
-            "and maps with their channels last, and an instance norm that does not copy them. Both "
+            "weights, as it is made, and as `medseg.networks.to_device` lays it out on a CPU: with "
+            "channels last in weights and maps, and an instance norm that copies none. Both "
             "take turns in one process; seconds are medians, and the ratio is the median of those "
-            "within each round. In 3D and float32 the layout is not used on any machine that lacks "
-            "bfloat16 in hardware.",
+            "within each round. In 3D a CPU without bfloat16 in hardware keeps torch's layout.",
             "",
             *format_settings(numbers),
             "",
