@@ -35,12 +35,7 @@ def takes_window_statistics(network: nn.Module) -> bool:
         True
     """
     guided = any(isinstance(module, ClassGuide) for module in network.modules())
-    return guided or normalises_over_the_window(network)
-
-
-def normalises_over_the_window(network: nn.Module) -> bool:
-    """Whether a norm of the network takes statistics of the window outside training."""
-    return any(map(is_window_norm, network.modules()))
+    return guided or any(map(is_window_norm, network.modules()))
 
 
 def is_window_norm(module: nn.Module) -> bool:

@@ -78,6 +78,7 @@ def _state_kinds(pair: Pair, stated: Sequence[str]) -> Pair:
 def _align(
     pairs: Sequence[Pair], stated: Sequence[str], rules: ChannelRules
 ) -> tuple[list[Pair], list[str]]:
+    """The same, but for what is stated of the channels."""
     if all(len(pair.images) == 1 for pair in pairs):
         counts = [_count_volumes(pair.images[0]) for pair in pairs]
         if max(counts, default=1) > 1:

@@ -107,22 +107,21 @@ def transfer_weights(
             new.append(key)
     if not made or not any(made[key].ndim > 2 for key in made):
         name = os.fspath(weights) if isinstance(weights, str | Path) else "these weights"
+        widths = _compare_widths(own[first], given.get(first))
         raise ValueError(
-            f"nothing of {name} fits this network{_compare_widths(own, given)}: start from one of "
-            "the same channels and topology"
+            f"nothing of {name} fits this network{widths}: start from one of the same channels and "
+            "topology"
         )
     network.load_state_dict({**own, **made})
     unused = tuple(key for key in given if key not in own)
     return Transfer(tuple(kept), resized, tuple(new), unused)
 
 
-def _compare_widths(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
-    """The channels behind the first convolution of both, where these differ."""
-    first = next(key for key in own if own[key].ndim > 2)
-    if first not in given or own[first].shape[0] == given[first].shape[0]:
+def _compare_widths(own: Tensor, other: Tensor | None) -> str:
+    """The channels behind the first convolution of both networks, where these differ."""
+    if other is None or len(own) == len(other):
         return ""
-    widths = given[first].shape[0], own[first].shape[0]
-    return f" (it begins with {widths[0]} channels, and this one with {widths[1]})"
+    return f" (it begins with {len(other)} channels, and this one with {len(own)})"
 
 
 def _fit_channels(other: Tensor, channels: int) -> tuple[Tensor, list[str]]:
