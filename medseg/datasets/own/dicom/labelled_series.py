@@ -14,7 +14,7 @@ from pydicom.uid import UID, RTStructureSetStorage, SegmentationStorage
 
 from medseg.base.text import shorten_list
 from medseg.datasets.own.dicom.segmentation_object import read_segment_names
-from medseg.datasets.own.dicom.structure_set import read_empty_names, read_structure_names
+from medseg.datasets.own.dicom.structure_set import read_structure_names
 from medseg.ingest import find_series
 from medseg.ingest.dicom.selection import is_companion
 from medseg.ingest.dicom.series import Series
@@ -95,7 +95,7 @@ def _list_objects(series: Series) -> list[Path]:
 def _describe_object(path: Path) -> LabelObject:
     header = dcmread(path, stop_before_pixels=True)
     is_seg = header.SOPClassUID in _SEGMENTATIONS
-    names = read_segment_names(path) if is_seg else read_structure_names(path)
+    names, empty = (read_segment_names(path), []) if is_seg else read_structure_names(path)
     if not names:
         what = "segment" if is_seg else "structure with closed contours"
         raise ValueError(f"it has no {what}: take it out of the folder")
@@ -105,7 +105,7 @@ def _describe_object(path: Path) -> LabelObject:
         dict(_list_slices(header) if is_seg else _list_slices_of_structures(header)),
         _find_frame_of_reference(header),
         tuple(names),
-        () if is_seg else tuple(read_empty_names(path)),
+        tuple(empty),
     )
 
 

@@ -22,17 +22,14 @@ FLAT_VOXELS = 0.1
 _SNAP = 1e-3  # voxels; coordinates are rounded texts, and points on a border must stay there
 
 
-def read_structure_names(path: Path) -> list[str]:
-    """The names of the structures that have contours, in their order."""
-    header = dcmread(path)
-    return [name for name, _ in _list_structures(header)]
+def read_structure_names(path: Path) -> tuple[list[str], list[str]]:
+    """The names of the structures that have closed contours, and of those without, as points are.
 
-
-def read_empty_names(path: Path) -> list[str]:
-    """The names of the structures without closed contours, such as points, in their order."""
+    Both are in the order of the object.
+    """
     header = dcmread(path)
-    drawn = {name for name, _ in _list_structures(header)}
-    return [name for name in _name_structures(header).values() if name not in drawn]
+    drawn = [name for name, _ in _list_structures(header)]
+    return drawn, [name for name in _name_structures(header).values() if name not in drawn]
 
 
 def read_structures(
