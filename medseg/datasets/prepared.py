@@ -20,16 +20,16 @@ from medseg.base.text import count_noun
 from medseg.datasets import fold_split
 from medseg.datasets.entries import check_entries
 from medseg.datasets.sources.dataset_json import Item
-from medseg.datasets.sources.integrity import (
-    check_cases,
-    drop_copies_of_tests,
-    join_patients_with_copies,
-)
-from medseg.datasets.sources.test_patients import (
+from medseg.datasets.sources.held_out import (
     DIGEST,
     HELD_OUT,
     keep_test_patients,
     warn_of_trained_tests,
+)
+from medseg.datasets.sources.integrity import (
+    check_cases,
+    drop_copies_of_tests,
+    join_patients_with_copies,
 )
 
 logger = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def write(
             the same patients only one warns.
         own: whether `medseg new` writes it, of files that stay where they are. Patients that the
             list in the folder has for testing then stay so with the same seed, when cases come or
-            go; see `medseg.datasets.sources.test_patients`.
+            go; see `medseg.datasets.sources.held_out`.
 
     Returns:
         The datalist as written. How many cases it has is logged.
@@ -217,8 +217,7 @@ def _keep_folds(
 def _check_files_of(found: Sequence[Item], *, own: str) -> None:
     """Refuse cases whose files are gone; `own` is the name of a list of `medseg new`, or ""."""
     remedy = (
-        f"put them back, or if the folder was moved, run `medseg new {own} --data NEW --replan` "
-        "with the other options of its plan"
+        f"put them back, or if the folder was moved, run `medseg new {own} --data NEW --replan`"
         if own
         else "prepare the set again"
     )

@@ -279,7 +279,7 @@ def test_files_of_ones_own_that_are_gone_are_planned_again(tmp_path):
     write(tmp_path, items(tmp_path, 6), own=True)
     for file in (tmp_path / "images").iterdir():
         file.unlink()
-    remedy = "if the folder was moved, run `medseg new toy --data NEW --replan` with"
+    remedy = "if the folder was moved, run `medseg new toy --data NEW --replan`"
     with pytest.raises(FileNotFoundError, match=re.escape(remedy)):
         prepared.list_cases(tmp_path, folds=3)
 

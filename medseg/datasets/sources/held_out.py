@@ -1,4 +1,4 @@
-"""Test patients: keep those of an earlier list for testing when cases come or go."""
+"""Held out: keep the patients that an earlier list has for testing when cases come or go."""
 
 from __future__ import annotations
 

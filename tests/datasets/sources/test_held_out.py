@@ -1,8 +1,8 @@
-"""Tests of medseg.datasets.sources.test_patients: what was for testing stays so."""
+"""Tests of medseg.datasets.sources.held_out: what was for testing stays so."""
 
 import pytest
 
-from medseg.datasets.sources.test_patients import keep_test_patients, warn_of_trained_tests
+from medseg.datasets.sources.held_out import keep_test_patients, warn_of_trained_tests
 
 ITEMS = [{"case": f"c{n}", "patient": f"p{n}", "digest": f"d{n}"} for n in range(20)]
 FORMER = {"seed": 0, "testing": ITEMS[:2], "training": ITEMS[2:10]}
