@@ -21,6 +21,7 @@ from medseg.datasets.own.class_names import (
     read_declared_values,
 )
 from medseg.datasets.own.dicom.convert import UNMATCHED
+from medseg.datasets.own.file_words import find_kind
 from medseg.datasets.own.find_cases import FoundCases, find_cases
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.patients import describe_shared_names, find_patients
@@ -130,6 +131,7 @@ def plan_folder(
         classes=named or {},
         resample=channels.resample,
     )
+    _warn_of_no_ct(labelled, facts)
     values = sorted({0, *targets.values}.union(*(one.counts for one in facts)))
     chosen = _name_values(values, facts, data, name) if named is None else dict(named)
     facts = join_values(facts, chosen)
@@ -167,6 +169,22 @@ def plan_folder(
         preset=preset,
     )
     return planned.cut_into_slices(name) if dims == "2d" else planned
+
+
+def _warn_of_no_ct(pairs: Sequence[Pair], facts: Sequence[CaseFacts]) -> None:
+    """Say which cases are stated to be a CT and have other values than Hounsfield units."""
+    odd = [
+        one.case
+        for pair, one in zip(pairs, facts, strict=True)
+        for kind, channel in zip(pair.kinds, one.channels, strict=False)
+        if find_kind(kind) == "CT" and channel is not None and not channel.is_ct
+    ]
+    if odd:
+        logger.warning(
+            "stated to be a CT, but with values that cannot be Hounsfield units: %s (%d); such "
+            "images are scaled by their own mean and deviation, where they are most of the cases",
+            *(shorten_list(odd), len(odd)),
+        )
 
 
 def _check_pattern(patients: str | None) -> None:

@@ -255,3 +255,13 @@ def test_pictures_take_no_dims(tmp_path, monkeypatch):
             Image.fromarray(array).save(tmp_path / "p" / folder / f"{number}.png")
     with pytest.raises(ValueError, match="are planned in 2D: leave --dims out"):
         plan_folder("dots", tmp_path / "p", dims="3d")
+
+
+def test_a_ct_by_name_whose_values_are_none_is_told(data, caplog):
+    for file in sorted((data / "images").iterdir()):
+        file.rename(file.with_name(file.name.replace(".nii", "_ct.nii")))
+    planned = plan_folder("kidney", data)  # values of 0 to 1000
+    assert (
+        "stated to be a CT, but with values that cannot be Hounsfield units: p0_0, " in caplog.text
+    )
+    assert planned.task["_layers_"][0] == "mr"
