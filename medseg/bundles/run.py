@@ -91,8 +91,8 @@ def run_bundle(
     configs = find_configs(bundle, workflow)
     is_set_up = "logging_file" in overrides or configs[0].with_name("logging.conf").is_file()
     keep_log(console=not is_set_up)
-    for reason in filter(None, (describe_unbuilt(bundle, path) for path in configs)):
-        logger.warning(reason)
+    if unbuilt := describe_unbuilt(bundle, configs):
+        logger.warning(unbuilt)
     if source is not None:
         overrides[DATA] = list_images(bundle, source)
     run(run_id=run_id, config_file=[str(c) for c in configs], **write_for_monai(overrides))

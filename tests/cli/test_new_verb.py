@@ -22,16 +22,6 @@ from medseg.datasets.prepared import list_cases
 CHANGED = {"max_epochs": 9, "val_interval": 3, "folds": 2, "largest_only": ["kidney"]}
 
 
-def test_it_prints_each_choice_with_its_reason_and_what_to_run_next(data):
-    ended = run_medseg("new", "kidney", "--data", data, "--no-measure")
-    assert ended.exit_code == 0
-    first, _, second = ended.stdout.partition("from the layers: to change one, write what is said")
-    assert "image_size" in first
-    assert "change them there, then medseg bundles build kidney" in first
-    assert "to change it:" in second
-    assert "next: medseg train -b kidney" in ended.stdout
-
-
 def write_pictures(folder, *, colours):
     """Six pictures with a bright disc, and masks beside them."""
     for place in ("images", "masks"):
@@ -80,20 +70,6 @@ def test_a_step_that_is_ended_for_want_of_memory_is_one_line(data, tmp_path, mon
     said = ended.stderr.strip().splitlines()[-1]
     assert said.startswith("error: the steps that were tried need more memory than there is")
     assert not (tmp_path / "data").exists()
-
-
-def test_as_json_a_program_has_the_fingerprint_and_the_plan(data):
-    ended = run_medseg("new", "kidney", "--data", data, "--json", "--no-measure")
-    told = json.loads(ended.stdout)
-    assert told["classes"] == {"kidney": [1]}
-    assert told["fingerprint"]["cases"] == 6
-    assert {"key", "value", "why"} == told["plan"][0].keys()
-    task = json.loads(Path("bundles/kidney/task.json").read_text())
-    assert {*told["keys_of_task"]} <= {*task}
-    of_layers = {one["key"]: one["change"] for one in told["from_layers"]}
-    assert {"head_loss", "optimizer", "crop", "orient"} <= {*of_layers}
-    assert not {*of_layers} & {*task}
-    assert [one["key"] for one in told["plan"]] == [*told["keys_of_task"], *of_layers]
 
 
 def test_dims_makes_a_bundle_in_2d_or_one_of_each_on_the_same_list(data, tmp_path):
@@ -153,21 +129,6 @@ def test_hours_set_the_epochs_by_a_step_that_is_tried(data, tmp_path, monkeypatc
     task = json.loads((tmp_path / "bundles" / "kidney" / "task.json").read_text())
     steps = 4  # of 6 cases 4 are trained on, one a step
     assert task["max_epochs"] == int(0.1 * 3600 * 0.8 / 3.6 / steps)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "more", "said"),
-    [
-        (1.0, (), "kidney (about 50 minutes here; --hours 0.2 would end after 12)"),
-        (0.1, (), "kidney (about 5 minutes here)"),
-        (1.0, ("--hours", "0.5"), "kidney (ends after 30 minutes, as hours in task.json says)"),
-        (1.0, ("--dims", "both"), "(about 5.6 hours here in all)"),  # 5 of 3000 s, 5 of 1000
-    ],
-)
-def test_the_next_command_stands_with_its_time(data, monkeypatch, seconds, more, said):
-    monkeypatch.setattr(make_bundle, "measure_steps", lambda folder: StepCost(seconds, 2**30))
-    ended = run_medseg("new", "kidney", "--data", data, *more)
-    assert " ".join(ended.stdout.split()).endswith(said)
 
 
 def test_hours_without_a_step_that_is_tried_are_refused(data):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -126,25 +126,30 @@ def render_own(folder: Path) -> dict[Path, str]:
     return build.render_task(folder / TASK_FILE, layers=_find_layers(), configs=configs)
 
 
-def describe_unbuilt(folder: Path, config: Path) -> str:
-    """Why a config of a bundle is not what its own task file gives; empty if it is.
+def describe_unbuilt(folder: Path, configs: Sequence[Path]) -> str:
+    """Which configs of a bundle are not what its own task file gives; empty if none is.
 
-    It is also empty for a bundle without a task file, and for a config that is not built.
+    It is also empty for a bundle without a task file. Configs that are not built from it count
+    for nothing.
 
     Args:
         folder: of the bundle.
-        config: one of its configs.
+        configs: some of its configs.
     """
-    if not (folder / TASK_FILE).is_file():
+    task = folder / TASK_FILE
+    if not task.is_file():
         return ""
-    remedy = f"what was built before is used: run medseg bundles build {folder}"
+    remedy = f"run medseg bundles build {folder}"
     try:
-        text = render_own(folder).get(folder / "configs" / config.name)
+        built = render_own(folder)
     except (ValueError, OSError) as error:
-        return f"{error} ({remedy} when that is mended)"
-    if text is None or config.read_text() == text:
+        return f"what was built before is used, for {error}; when that is mended, {remedy}"
+    told = {one.name: built.get(folder / "configs" / one.name) for one in configs}
+    texts = {one.name: one.read_text() for one in configs}
+    stale = [name for name, text in told.items() if text not in (None, texts[name])]
+    if not stale:
         return ""
-    return f"{config} is not what {TASK_FILE} beside it says, and {remedy}"
+    return f"{task} says something else than {', '.join(stale)}, which is used as it is: {remedy}"
 
 
 def _find_layers() -> Path:

@@ -78,25 +78,6 @@ def test_a_patch_that_was_changed_by_hand_is_not_made_smaller(data, tmp_path, me
         make_bundle(folder, plan_folder("kidney", data), replan=True, most_bytes=1_500_000)
 
 
-def test_a_new_plan_shows_what_is_in_effect_and_what_was_changed_by_hand(data, tmp_path):
-    folder = tmp_path / "kidney"
-    planned = plan_folder("kidney", data)
-    make_bundle(folder, planned, measure=False)
-    task = {**read_task(folder), "batch_size": 7, "num_workers": 2, "seed": 3}
-    del task["head_weights"]
-    change_task(folder, task)
-    made = make_bundle(folder, planned, replan=True, measure=False)
-    shown = {choice.key: (choice.value, choice.why) for choice in made.choices}
-    value, why = shown["batch_size"]
-    assert value == 7
-    assert why.startswith("changed by hand; the plan has 1: 1 volume a step, since in a short")
-    assert shown["num_workers"] == (2, "changed by hand; it was 1")
-    assert shown["seed"] == (3, "added since")
-    assert shown["head_weights"][1].startswith("taken out by hand; the plan has decaying: ")
-    for value, why in shown.values():
-        assert f"<td>{value}</td>\n<td>{why}</td>".replace("'", "&#39;") in made.page.read_text()
-
-
 def test_hours_that_end_within_the_first_epoch_are_told(data, tmp_path, measured, caplog):
     make_bundle(tmp_path / "kidney", plan_folder("kidney", data), hours=1e-5)
     assert "--hours 1e-05 ends before the first epoch does: its" in caplog.text

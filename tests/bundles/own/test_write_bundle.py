@@ -114,18 +114,18 @@ def test_a_config_that_is_not_what_the_task_says_is_named_with_the_command_that_
 ):
     folder = write_bundle(tmp_path / "kidney", task)
     config = folder / "configs" / "train.json"
-    assert describe_unbuilt(folder, config) == ""
+    assert describe_unbuilt(folder, [config]) == ""
     (folder / TASK_FILE).write_text(json.dumps({**task, "learning_rate": 0.5}))
-    said = describe_unbuilt(folder, config)
-    assert re.search(r"train.json is not what task.json beside it says", said)
+    said = describe_unbuilt(folder, [config, folder / "configs" / "inference.json"])
+    assert "task.json says something else than train.json, which is used as it is: " in said
     assert said.endswith(f"run medseg bundles build {folder}")
     build_own(folder)
-    assert describe_unbuilt(folder, config) == ""
-    assert describe_unbuilt(folder, folder / "configs" / "own.json") == ""
+    (folder / "configs" / "mine.json").write_text("{}")
+    assert describe_unbuilt(folder, [config, folder / "configs" / "mine.json"]) == ""
     (folder / TASK_FILE).write_text("{")
-    assert "what was built before is used" in describe_unbuilt(folder, config)
+    assert "what was built before is used" in describe_unbuilt(folder, [config])
     (folder / TASK_FILE).unlink()
-    assert describe_unbuilt(folder, config) == ""
+    assert describe_unbuilt(folder, [config]) == ""
 
 
 def test_label_values_that_are_not_counted_from_1_are_named_as_they_are(tmp_path):
