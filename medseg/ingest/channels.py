@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from medseg.geometry import Geometry
 from medseg.ingest.reasons import IngestError, Reason
+from medseg.ingest.turn import is_turned, turn
 from medseg.ingest.volumes.file import load_volumes
 
 LEAST_COVERED = 0.5
@@ -56,6 +57,8 @@ def stack_channels(
 ) -> tuple[np.ndarray, str]:
     """Put the volumes of one case on top of each other.
 
+    One with the voxels of the first along other axes is turned onto these.
+
     Args:
         arrays: (I, J, K) each; or a single one, which is given back as it is.
         grids: of each.
@@ -78,7 +81,9 @@ def stack_channels(
         if array.ndim != 3:
             finding = f"{name} has {len(array)} volumes, and is one of {len(arrays)} channels"
             raise IngestError(Reason.NOT_3D, finding)
-        if difference := grids[0].describe_difference(grid):
+        if is_turned(grid, grids[0]):
+            array = turn(array, grid, grids[0])
+        elif difference := grids[0].describe_difference(grid):
             if not resample:
                 raise _make_other_grid_error(names[0], name, difference)
             covered = _measure_covered(grid, grids[0])

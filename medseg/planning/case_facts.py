@@ -128,6 +128,7 @@ def _measure_volume(
     case = pair.case
     images, grid = _load_images(pair, files, resample=resample)
     label, label_grid = load(label_path)
+    label = to_values(label, case)
     if difference := grid.describe_difference(label_grid):
         raise ValueError(
             f"case {case}: image and label lie on different grids: {difference}: give the label "
@@ -135,7 +136,7 @@ def _measure_volume(
         )
     channels = _measure_channels(pair, images, label > 0)
     turn = nio.io_orientation(grid.affine)
-    label = nio.apply_orientation(to_values(label, case), turn)
+    label = nio.apply_orientation(label, turn)
     image = nio.apply_orientation(images[0], turn)
     turned = Geometry(label.shape, grid.affine @ nio.inv_ornt_aff(turn, grid.shape))
     black, white = np.percentile(image, _DRAWN)

@@ -25,6 +25,7 @@ from medseg.datasets.own.file_words import find_kind
 from medseg.datasets.own.find_cases import FoundCases, find_cases
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.patients import describe_shared_names, find_patients
+from medseg.datasets.own.turn_labels import turn_labels
 from medseg.ingest import IngestError
 from medseg.ingest.reasons import Reason
 from medseg.planning.case_facts import CaseFacts, measure_case
@@ -53,9 +54,15 @@ logger = logging.getLogger(__name__)
 
 Dims = Literal["2d", "3d"]
 
-CASE_FILES = ("images/*.nii.gz", "labels/*.nii.gz", "labels/*.png", "masks/*.png")
+CASE_FILES = (
+    "images/*.nii.gz",
+    "labels/*.nii.gz",
+    "labels/*.png",
+    "masks/*.png",
+    "turned/*.nii.gz",
+)
 """What `plan_folder` writes beside the datalist: images and labels of DICOM, targets of readers,
-and masks."""
+masks, and labels turned onto the axes of their images."""
 
 
 def plan_folder(
@@ -74,8 +81,7 @@ def plan_folder(
 ) -> PlannedFolder:
     """Check the cases of a folder, and plan a training on them.
 
-    Nothing is written to `lists`, but for DICOM series, as NIfTI, and the targets that are made of
-    the labels of several readers.
+    Nothing is written to `lists` but `CASE_FILES`.
 
     Args:
         name: of the bundle.
@@ -120,6 +126,7 @@ def plan_folder(
         data if data.is_dir() else data.parent,
         channels,
     )
+    labelled = turn_labels(labelled, lists / name)
     owners = find_patients(labelled, data, patients)
     items = [_list_item(pair, owner) for pair, owner in zip(labelled, owners, strict=True)]
     named = cases.classes if classes is None else classes

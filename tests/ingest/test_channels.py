@@ -85,3 +85,12 @@ def test_a_file_of_several_volumes_is_no_channel_among_others(tmp_path):
     paths = [save(tmp_path / "a.nii", A), save(tmp_path / "ab.nii", np.stack([A, B], -1))]
     with pytest.raises(IngestError, match="has 2 volumes, and is one of 2 channels"):
         load_channels(paths)
+
+
+def test_a_channel_with_the_same_voxels_along_other_axes_is_turned_without_being_asked(tmp_path):
+    flipped = np.diag([-1.0, 1, 1, 1])
+    flipped[0, 3] = 5
+    paths = [save(tmp_path / "a.nii", A), save(tmp_path / "b.nii", B[::-1], flipped)]
+    array, _, done = load_channels(paths)
+    np.testing.assert_array_equal(array, [A, B])
+    assert (array.dtype, done) == (np.int16, "")

@@ -265,3 +265,22 @@ def test_a_ct_by_name_whose_values_are_none_is_told(data, caplog):
         "stated to be a CT, but with values that cannot be Hounsfield units: p0_0, " in caplog.text
     )
     assert planned.task["_layers_"][0] == "mr"
+
+
+def test_a_label_along_other_axes_is_planned_like_the_same_along_those_of_its_image(data, caplog):
+    before = plan_folder("kidney", data)
+    path = data / "labels" / "p0_0.nii.gz"
+    label = nib.load(path)
+    values = label.get_fdata()
+    nib.save(label.as_reoriented(nib.orientations.axcodes2ornt(("P", "L", "S"))), path)
+    planned = plan_folder("kidney", data)
+    assert caplog.text.count("1 label has axes in another order or direction") == 1
+    assert planned.facts[0].thumbnail == before.facts[0].thumbnail
+    assert planned.choices == before.choices
+    planned.write_datalist()
+    cases = prepared.list_cases("data/kidney", "training", folds=2, fold=0)
+    cases += prepared.list_cases("data/kidney", "validation", folds=2, fold=0)
+    cases += prepared.list_cases("data/kidney", "test", folds=2)
+    (turned,) = (case["label"] for case in cases if case["case"] == "p0_0")
+    assert nib.load(turned).shape == (12, 14, 10)
+    np.testing.assert_array_equal(nib.load(turned).get_fdata(), values)

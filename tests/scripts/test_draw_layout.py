@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 
 INGEST_ORDER = (
-    *("reasons", "folder", "formats", "packing", "content", "checks", "metadata", "codestreams"),
+    *(
+        "reasons",
+        "folder",
+        "formats",
+        "packing",
+        "content",
+        "checks",
+        "turn",
+        "metadata",
+        "codestreams",
+    ),
     *("dicom/files", "dicom/header", "dicom/pixels", "dicom/consistency", "dicom/rules"),
     *("dicom/sample_checks", "dicom", "pictures", "volumes", "channels", "load", "inspect_files"),
     *("reader", "channel_loader"),

@@ -16,6 +16,7 @@ from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.read_label import read_label
 from medseg.geometry import Geometry
 from medseg.ingest import IngestError
+from medseg.ingest.turn import is_turned, turn
 
 FOLDER = "labels"
 """The folder of the label maps that are written, beside the datalist."""
@@ -27,6 +28,8 @@ RESAMPLE = "resample labels onto the grid of the image, to the nearest neighbour
 def read_label_files(pair: Pair) -> Iterator[tuple[str, NDArray[np.uint8], Geometry | None]]:
     """The name, the values and the grid of each label file of a case, one after the other.
 
+    One with the voxels of the first along other axes is turned onto these.
+
     Raises:
         ValueError: one cannot be used, see `read_label`, or lies on another grid than the first.
     """
@@ -37,6 +40,8 @@ def read_label_files(pair: Pair) -> Iterator[tuple[str, NDArray[np.uint8], Geome
         except IngestError as error:
             raise ValueError(f"case {pair.case}: {error}") from error
         first = first or (name, label.shape, grid)
+        if grid and first[2] and is_turned(grid, first[2]):
+            label, grid = turn(label, grid, first[2]), first[2]
         if difference := _describe_difference(first[1:], (label.shape, grid)):
             raise ValueError(
                 f"case {pair.case}: the labels {first[0]} and {name} lie on different grids: "

@@ -54,3 +54,21 @@ def test_the_maps_of_an_earlier_plan_are_replaced(tmp_path):
     (tmp_path / "scratch" / "labels" / "new.png").touch()
     put_in_place(tmp_path / "scratch", tmp_path / "labels")
     assert [file.name for file in (tmp_path / "labels").iterdir()] == ["new.png"]
+
+
+def test_a_file_along_other_axes_is_turned_onto_those_of_the_first(tmp_path):
+    turned = AFFINE @ [[0, -1, 0, 5], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+    files = {}
+    for name, array, affine in (
+        ("x", draw(), AFFINE),
+        ("y", draw().transpose(1, 0, 2)[:, ::-1], turned),
+    ):
+        image = nib.Nifti1Image(array, affine)
+        image.header.set_xyzt_units("mm")
+        nib.save(image, tmp_path / f"{name}.nii")
+        files[name] = tmp_path / f"{name}.nii"
+    (_, first, grid), (_, second, other) = read_label_files(
+        Pair("c", (), ("",), None, readers=files)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert grid is other
