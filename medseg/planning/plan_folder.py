@@ -59,10 +59,11 @@ CASE_FILES = (
     "labels/*.nii.gz",
     "labels/*.png",
     "masks/*.png",
+    "readers/*.nii.gz",
     "turned/*.nii.gz",
 )
-"""What `plan_folder` writes beside the datalist: images and labels of DICOM, targets of readers,
-masks, and labels turned onto the axes of their images."""
+"""What `plan_folder` writes beside the datalist: images and labels of DICOM, also those of each
+reader, targets of readers, masks, and labels turned onto the axes of their images."""
 
 
 def plan_folder(

@@ -107,7 +107,7 @@ def make_targets(
             "no case has labels of two readers: leave --readers out, or correct the names of files"
         )
     if classes is None:
-        classes = choose_classes(data, name, values, mixed=are_mixed(held))
+        classes = cases.classes or choose_classes(data, name, values, mixed=are_mixed(held))
     ignored = [value for value in find_ignored(data) if value in values]
     made = join_readers(labelled, out, classes=classes, method=method, ignored=ignored)
     _warn_of_few(made.pairs)

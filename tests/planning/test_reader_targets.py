@@ -115,14 +115,6 @@ def test_a_value_that_no_target_keeps_is_declared_all_the_same(data):
     assert planned.facts[0].counts.keys() == {0, 1}
 
 
-def test_readers_of_dicom_are_refused(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "scans").mkdir()
-    (tmp_path / "scans" / "a.dcm").write_bytes(b"")
-    with pytest.raises(ValueError, match="--readers takes label files"):
-        plan_folder("kidney", tmp_path / "scans", readers="consensus")
-
-
 def test_a_list_whose_labels_of_readers_are_gone_is_refused(data):
     add_readers(data)
     plan_folder("kidney", data, readers="consensus").write_datalist()

@@ -69,13 +69,22 @@ def find_cases(
         raise FileNotFoundError(
             f"no folder or table {data.absolute()}: give the folder of images and labels, or a .csv"
         )
-    rules = _list_rules(labels, several_readers=several_readers)
+    rules = _list_rules(labels)
     has_files = bool(list_image_files(data))
     if rules or not has_files:
         labelled, faults = find_labelled_series(data)
         if labelled or faults or not has_files:
-            _check_dicom_options(data, images, several_readers=several_readers)
-            return _convert_dicom(data, out, labels, labelled, faults)
+            _check_dicom(data, images, labelled, faults)
+            made = convert_series(
+                *(labelled, out),
+                root=data,
+                rules=parse_rules(labels),
+                several_readers=several_readers,
+            )
+            classes = {label: [value] for label, value in made.classes.items()}
+            return FoundCases(made.pairs, [*faults, *made.faults], classes, made.rows)
+    if several_readers and rules:
+        raise ValueError("--labels with = names classes of structures: leave it or --readers out")
     pattern = labels[0] if labels and not rules else None
     found = _pair(data, images, pattern, several_readers=several_readers or bool(rules))
     return _join(found, out, rules, several_readers=several_readers)
@@ -97,15 +106,13 @@ def _find_in_list(
     return _join(found, out, (), several_readers=several_readers)
 
 
-def _list_rules(labels: Sequence[str], *, several_readers: bool) -> list[str]:
+def _list_rules(labels: Sequence[str]) -> list[str]:
     """Those of the texts that are rules: all, or none and a single pattern."""
     rules = [text for text in labels if "=" in text]
     if (rules and len(rules) < len(labels)) or len(labels) - len(rules) > 1:
         raise ValueError(
             "--labels is either one pattern of files, or one rule or more such as 'Kidney*=kidney'"
         )
-    if several_readers and rules:
-        raise ValueError("--labels with = names classes of structures: leave it or --readers out")
     return rules
 
 
@@ -138,33 +145,18 @@ def _join_structures(found: FoundCases, out: Path, rules: Sequence[str]) -> Foun
     return FoundCases(pairs, joined.faults, joined.classes)
 
 
-def _check_dicom_options(data: Path, images: str | None, *, several_readers: bool) -> None:
-    """Refuse options that DICOM series do not have."""
-    if several_readers:
-        raise ValueError(
-            f"--readers takes label files, volumes or pictures, and {data.absolute()} holds none: "
-            "write the objects of each reader as NIfTI"
-        )
+def _check_dicom(
+    data: Path, images: str | None, labelled: Sequence[LabelledSeries], faults: Sequence[str]
+) -> None:
+    """Refuse a folder without labelled series, and an option that these do not have."""
     if images:
         raise ValueError(
             f"--images is a pattern of files, and {data.absolute()} is read as DICOM series: "
             "leave it out"
         )
-
-
-def _convert_dicom(
-    data: Path,
-    out: Path,
-    rules: Sequence[str],
-    labelled: Sequence[LabelledSeries],
-    faults: Sequence[str],
-) -> FoundCases:
     if not labelled:
         more = f" ({faults[0]})" if faults else ""
         raise ValueError(
             f"{data.absolute()} holds no volumes or pictures, and no DICOM series with a "
             f"Segmentation or an RT Structure Set{more}: give the folder of images and labels"
         )
-    made = convert_series(labelled, out, root=data, rules=parse_rules(rules))
-    classes = {label: [value] for label, value in made.classes.items()}
-    return FoundCases(made.pairs, [*faults, *made.faults], classes, made.rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
@@ -37,6 +37,9 @@ class LabelObject:
         frame_of_reference: in which its places are stated; empty where unknown.
         names: of its segments or structures.
         empty: names of structures that have no closed contour, and are left out.
+        instance: its SOP Instance UID.
+        drawn_by: who it says made it, "" where it does not; it tells readers apart, and is shown
+            nowhere.
     """
 
     path: Path
@@ -45,6 +48,8 @@ class LabelObject:
     frame_of_reference: str
     names: tuple[str, ...]
     empty: tuple[str, ...] = ()
+    instance: str = ""
+    drawn_by: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +79,12 @@ def find_labelled_series(root: Path) -> tuple[list[LabelledSeries], list[str]]:
     images = [s for s in found if not is_companion(s)]
     drawn: defaultdict[int, list[LabelObject]] = defaultdict(list)
     faults: list[str] = []
+    known: dict[str, Path] = {}
     for path in paths:
         try:
             made = _describe_object(path)
+            if (other := known.setdefault(made.instance or str(path), path)) != path:
+                raise ValueError(f"it is a copy of {other.relative_to(root)}: take one of them out")
             owners = _find_owners(made, images)
         except ValueError as fault:
             faults.append(f"{path.relative_to(root)}: {fault}")
@@ -106,6 +114,8 @@ def _describe_object(path: Path) -> LabelObject:
         _find_frame_of_reference(header),
         tuple(names),
         tuple(empty),
+        str(header.get("SOPInstanceUID", "")),
+        str(header.get("ContentCreatorName" if is_seg else "OperatorsName") or "").strip(),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -126,8 +127,14 @@ def test_a_class_in_two_objects_is_a_fault(studies, tmp_path):
     write_rtstruct(mask, studies / "a" / "again.dcm", labels=make_table(NAMES), **about)
     found = find_cases(studies, out=tmp_path / "out")
     assert len(found.pairs) == 2
-    assert "kidney_left is in" in found.faults[0]
-    assert found.faults[0].endswith("keep one of them")
+    assert "2 label objects of this series hold kidney_left (again.dcm, seg" in found.faults[0]
+
+
+def test_a_copy_of_an_object_is_a_fault(studies, tmp_path):
+    shutil.copy(studies / "a" / "seg.dcm", studies / "a" / "seg_copy.dcm")
+    found = find_cases(studies, out=tmp_path / "out", several_readers=True)
+    (fault,) = found.faults
+    assert fault == "a/seg_copy.dcm: it is a copy of a/seg.dcm: take one of them out"
 
 
 def test_the_smaller_structure_has_the_voxels_that_two_claim(tmp_path, caplog):
