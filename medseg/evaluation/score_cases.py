@@ -2,9 +2,12 @@
 
 import logging
 import re
+from functools import partial
 from pathlib import Path
 
+from ignite.engine import Engine
 from monai.engines import SupervisedEvaluator
+from monai.engines.utils import IterationEvents
 from torch.utils.data import Dataset
 
 from medseg.base.console_streams import show_table
@@ -13,8 +16,9 @@ from medseg.base.lock import hold
 from medseg.evaluation.distribution import draw_distribution
 from medseg.evaluation.gallery import Gallery
 from medseg.evaluation.reader_scores import ReaderScores
-from medseg.evaluation.table import make_table
+from medseg.evaluation.table import describe_dice, make_table
 from medseg.inference import CasesFailedError, run_cases
+from medseg.inference.outputs.notes import add_found
 from medseg.metrics import CaseMetrics
 
 logger = logging.getLogger(__name__)
@@ -34,8 +38,9 @@ def score_cases(
     """Run the evaluator over each case, then draw and show what the scores say.
 
     Beside the tables of the scores come a plot of the distribution for each class, see
-    `draw_distribution`, and the gallery of the worst cases. The table of the means ends what is
-    said. Where some cases fail, all this is of the others.
+    `draw_distribution`, and the gallery of the worst cases. Each case is a line of the log with its
+    Dice, and the table of the means ends what is said. Where some cases fail, all this is of the
+    others.
 
     Args:
         evaluator: with both handlers attached, the scores first.
@@ -57,6 +62,7 @@ def score_cases(
             f"another process is writing its scores to {scores.output_dir}: wait for it, or pass "
             "another --output_dir"
         )
+    evaluator.add_event_handler(IterationEvents.MODEL_COMPLETED, partial(_tell_dice, scores=scores))
     try:
         done = run_cases(evaluator, dataset, on_failure=scores.add_failure)
     except CasesFailedError:
@@ -86,9 +92,36 @@ def report(scores: CaseMetrics, gallery: Gallery, readers: ReaderScores | None =
         made.append(folder / GALLERY)
     logger.info("scores: %s; plots: %s", folder / "metrics.csv", ", ".join(p.name for p in made))
     if logger.isEnabledFor(logging.INFO):
-        show_table(make_table(scores.summarise()["classes"]))
+        show_table(make_table(scores.summarise()["classes"], _list_dice(scores)))
     for line in readers.describe() if readers is not None else ():
         logger.info("%s", line)
+
+
+def _list_dice(scores: CaseMetrics) -> dict[str, list[float]]:
+    """Class -> its Dice in each case."""
+    return {
+        name: [row["dice"] for row in scores.rows if row["class"] == name]
+        for name in scores.scorer.classes
+    }
+
+
+def _tell_dice(engine: Engine, *, scores: CaseMetrics) -> None:
+    """Add to the line of each case of the batch the Dice of its classes."""
+    engine.state.output = [
+        add_found(
+            output,
+            [
+                describe_dice(
+                    {
+                        row["class"]: row["dice"]
+                        for row in scores.rows
+                        if row["case"] == item["case"]
+                    }
+                )
+            ],
+        )
+        for item, output in zip(engine.state.batch, engine.state.output, strict=True)
+    ]
 
 
 def _draw_class(scores: CaseMetrics, number: int, title: str) -> Path:

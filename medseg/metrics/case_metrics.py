@@ -2,7 +2,6 @@
 
 import csv
 import json
-import logging
 import math
 import os
 import statistics
@@ -21,8 +20,6 @@ from medseg.base.text import format_csv_cell
 from medseg.metrics.case_scorer import CaseScorer
 from medseg.metrics.lesions import list_lesion_columns, make_lesion_row
 from medseg.metrics.set_scores import WholeSet
-
-logger = logging.getLogger(__name__)
 
 TABLES = ("metrics.csv", "metrics_summary.json", "lesions.csv")
 
@@ -183,9 +180,6 @@ class CaseMetrics:
         for name, scores in case.scores.items():
             head = {**about, "class": name}
             self.rows.append({**head, **scores, **case.sizes[name]})
-            logger.info(
-                "%s", ", ".join(f"{k} {_format_value(v)}" for k, v in self.rows[-1].items())
-            )
             for number, lesion in enumerate(case.results[name].lesions or [], start=1):
                 row = make_lesion_row(lesion, case.spacing, number=number, unit=self.scorer.unit)
                 self.lesion_rows.append({**head, **row})

@@ -1,6 +1,7 @@
 """Tests of medseg.evaluation.score_cases: what an evaluation leaves and says last."""
 
 import logging
+import re
 
 import pytest
 from evaluation.scored import block, item, make_evaluator
@@ -31,7 +32,15 @@ def test_pictures_lie_beside_the_tables_and_the_console_ends_in_a_table(tmp_path
     said = capsys.readouterr().err.splitlines()
     assert said[-3].startswith("liver 1")
     assert said[-2].startswith("b ")
-    assert "its median" in said[-1]
+    assert "of HD95 the median" in said[-1]
+
+
+def test_a_case_is_one_line_with_the_dice_of_each_class(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    evaluate(tmp_path, cases())
+    (x,), (y,) = ([m for m in caplog.messages if f"case {name}" in m] for name in "xy")
+    assert re.fullmatch(r"case x: Dice liver 1 0\.\d{3}, b absent, [\d.]+ s", x)
+    assert y.startswith("case y: Dice liver 1 0.")
 
 
 def test_where_warnings_alone_are_logged_there_is_no_table(tmp_path, capsys, caplog):

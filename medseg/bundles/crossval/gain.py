@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medseg.bundles.crossval.pool import find_interval
+from medseg.base.statistics.interval import find_interval
 
 LEAST_GAIN = 0.001
 """Of the mean Dice; less is not worth a change that may be wrong for the next case."""

@@ -12,10 +12,8 @@ from typing import Any
 import numpy as np
 
 from medseg.base.files import whole
+from medseg.base.statistics.interval import find_interval
 from medseg.bundles.crossval.folds import Fold
-
-RESAMPLES = 2000
-"""Of the cases, for an interval of 95 % (percentile bootstrap, Efron 1979)."""
 
 _NO_SCORES = ("case", "class", "fold", "patient")
 
@@ -64,13 +62,6 @@ def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
     """Write a summary as JSON, whole or not at all."""
     with whole(path) as partial:
         partial.write_text(json.dumps(summary, indent=2) + "\n")
-
-
-def find_interval(values: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
-    """The interval that holds 95 % of the means of cases drawn again with replacement."""
-    drawn = np.random.default_rng(seed).choice(np.asarray(values), (RESAMPLES, len(values)))
-    low, high = np.percentile(drawn.mean(axis=1), (2.5, 97.5))
-    return float(low), float(high)
 
 
 def _describe(texts: Iterable[str], seed: int) -> dict[str, Any]:

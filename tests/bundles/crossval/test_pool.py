@@ -2,12 +2,8 @@
 
 import json
 
-import numpy as np
-import pytest
-
 from medseg.bundles.crossval.folds import list_folds
 from medseg.bundles.crossval.pool import (
-    find_interval,
     read_tables,
     summarise,
     write_summary,
@@ -30,14 +26,6 @@ def test_each_row_has_its_fold(tmp_path):
         {"case": "a", "dice": "0", "fold": "0"},
         {"case": "a", "dice": "1", "fold": "1"},
     ]
-
-
-def test_the_interval_is_that_of_the_normal_distribution_for_many_cases():
-    values = np.random.default_rng(1).normal(0.8, 0.1, 400)
-    low, high = find_interval(values)
-    half = 1.96 * values.std() / 20
-    assert low == pytest.approx(values.mean() - half, abs=0.002)
-    assert high == pytest.approx(values.mean() + half, abs=0.002)
 
 
 def test_what_is_no_number_or_infinite_is_left_out_and_counted():

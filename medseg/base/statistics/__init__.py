@@ -1,0 +1,1 @@
+"""Statistics: what the scores of cases say of other cases."""
