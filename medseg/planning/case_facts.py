@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from medseg.base.masks import label_components
-from medseg.datasets.own.file_words import find_kind
 from medseg.datasets.own.label_files import RESAMPLE
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.read_label import read_label, to_values
@@ -20,6 +19,7 @@ from medseg.geometry import Geometry
 from medseg.inference.preview.thumbnail import draw_picture_thumbnail, draw_thumbnail
 from medseg.ingest import IngestError, load
 from medseg.ingest.channels import load_channels
+from medseg.ingest.file_words import find_kind
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.pictures.file import read_picture
 from medseg.ingest.reasons import Reason

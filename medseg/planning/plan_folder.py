@@ -21,12 +21,12 @@ from medseg.datasets.own.class_names import (
     read_declared_values,
 )
 from medseg.datasets.own.dicom.convert import UNMATCHED
-from medseg.datasets.own.file_words import find_kind
 from medseg.datasets.own.find_cases import FoundCases, find_cases
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.patients import describe_shared_names, find_patients
 from medseg.datasets.own.turn_labels import turn_labels
 from medseg.ingest import IngestError
+from medseg.ingest.file_words import find_kind
 from medseg.ingest.reasons import Reason
 from medseg.planning.case_facts import CaseFacts, measure_case
 from medseg.planning.checks.doubts import find_doubts

@@ -6,20 +6,10 @@ from pathlib import Path
 import pytest
 
 INGEST_ORDER = (
-    *(
-        "reasons",
-        "folder",
-        "formats",
-        "packing",
-        "content",
-        "checks",
-        "turn",
-        "metadata",
-        "codestreams",
-    ),
-    *("dicom/files", "dicom/header", "dicom/pixels", "dicom/consistency", "dicom/rules"),
-    *("dicom/sample_checks", "dicom", "pictures", "volumes", "channels", "load", "inspect_files"),
-    *("reader", "channel_loader"),
+    *("reasons", "folder", "formats", "file_words", "packing", "content", "checks", "turn"),
+    *("metadata", "codestreams", "dicom/files", "dicom/header", "dicom/pixels"),
+    *("dicom/consistency", "dicom/rules", "dicom/sample_checks", "dicom", "pictures", "volumes"),
+    *("channels", "load", "inspect_files", "reader", "channel_loader"),
 )
 """Each imports those before it alone, but for what only types need."""
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from medseg.base.channels.file_names import make_channel_name
 from medseg.base.text import count_noun, shorten_list
-from medseg.datasets.own.file_words import find_kind
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.sources.dataset_json import read_object
 from medseg.ingest import IngestError
+from medseg.ingest.file_words import find_kind
 from medseg.ingest.formats import is_volume_file, strip_suffix
 from medseg.ingest.volumes.file import read_file_header
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from medseg.base.text import shorten_list
-from medseg.datasets.own.file_words import make_key, split_path
 from medseg.datasets.sources.dataset_json import read_json
+from medseg.ingest.file_words import make_key, split_path
 
 FILE = "splits_final.json"
 

@@ -16,8 +16,8 @@ from pathlib import Path, PurePosixPath
 
 from medseg.base.text import count_noun, shorten_list
 from medseg.base.walk import walk
-from medseg.datasets.own.file_words import LABEL_WORDS, make_key, spell, split_path
 from medseg.datasets.own.readers.name_readers import Key, find_case_keys, name_readers
+from medseg.ingest.file_words import LABEL_WORDS, make_key, spell, split_path
 from medseg.ingest.formats import (
     is_macos_copy,
     is_picture_file,

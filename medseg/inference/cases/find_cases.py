@@ -14,6 +14,7 @@ from medseg.base.path_keys import require_path
 from medseg.base.text import LeftOut
 from medseg.inference.cases.check_image import CheckImaged
 from medseg.inference.cases.existing import Case, check_existing, check_names, select_cases
+from medseg.inference.cases.labels_beside import drop_labels, find_key, is_label
 from medseg.inference.cases.series_cases import list_series_cases
 from medseg.inference.outputs.label_files import is_of_masks
 from medseg.inference.outputs.source import FIRST_CHANNEL, get_case_name
@@ -55,10 +56,10 @@ def find_cases(
 
     A file is one case, and so is a folder that holds DICOM files, its subfolders included. In any
     other folder each volume file and each subfolder but `output_dir` is a case; other files are
-    left out, and so are folders of masks that medseg wrote, see `is_of_masks`, which is logged with
-    their number. What a case holds is judged when it is read, so that a subfolder without an image
-    fails there and is not passed over. By the names of nnU-Net
-    `a_0000.nii.gz` is the case `a`, see `get_case_name`.
+    left out, and so are folders of masks that medseg wrote, see `is_of_masks`, and labels beside
+    their images, see `drop_labels`, which is logged with their number. What a case holds is judged
+    when it is read, so that a subfolder without an image fails there and is not passed over. By the
+    names of nnU-Net `a_0000.nii.gz` is the case `a`, see `get_case_name`.
 
     Args:
         path: a volume or DICOM file, a DICOM folder, or a folder of cases.
@@ -173,6 +174,7 @@ def _find_images(source: Path, target: Path | None) -> list[Path]:
         what = f", {made[0]} is a folder of masks or of a training" if made else what
         raise ValueError(f"{source.absolute()} holds no case{what}: {_NEEDED}")
     left.add("in an unsupported format", (p.name for p in others))
+    volumes = drop_labels(volumes, left)
     left.warn(logger, source, used=len(volumes) + len(folders))
     _check_channels(volumes)
     return sorted([*volumes, *folders], key=get_case_name)
@@ -180,7 +182,9 @@ def _find_images(source: Path, target: Path | None) -> list[Path]:
 
 def _refuse_dataset(source: Path, folders: Iterable[Path]) -> None:
     """Refuse the folder of a dataset, whose subfolders hold many cases and labels each."""
-    held = [folder for folder in folders if folder.name in _OF_A_DATASET]
+    named = [folder for folder in folders if not find_key(folder.name)]
+    labels = [folder for folder in named if is_label(folder.name)]
+    held = [one for one in named if one not in labels and (labels or one.name in _OF_A_DATASET)]
     if held:
         raise ValueError(
             f"{source.absolute()} is the folder of a dataset: pass its images, such as {held[-1]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from medseg.base.arguments import require_bool
@@ -14,6 +14,7 @@ from medseg.base.text import LeftOut, count_noun, shorten_list
 from medseg.base.walk import walk
 from medseg.inference.cases.existing import Case
 from medseg.inference.cases.find_cases import list_entries, open_input, select_undone
+from medseg.inference.cases.labels_beside import find_key, is_label, is_of_one
 from medseg.inference.outputs.source import get_case_name
 from medseg.ingest.formats import is_volume_file, select_volume_files, strip_suffix
 
@@ -24,6 +25,9 @@ _ALL = -1
 
 Found = dict[str, dict[int, Path]]
 """Case -> place of a channel, or `_ALL` -> its file."""
+
+NamedFile = tuple[str, int | None, Path]
+"""The name of a case, the place of a channel, None where the name tells none, and its file."""
 
 
 def find_channel_cases(
@@ -41,7 +45,8 @@ def find_channel_cases(
     Which channel a file is, its name tells, see `find_channel`: that of nnU-Net, `x_0001.nii.gz`,
     by the number. In a folder the files of one case have the rest of their names in common; a
     folder in it is a case, or has the name of a channel and the files of that. A file whose name
-    tells no channel holds all of them, and is the image itself.
+    tells no channel holds all of them, and is the image itself; beside the channels of its case it
+    is left out, and so is a label, which is logged.
 
     Args:
         path: a folder, or a file with all channels.
@@ -91,24 +96,63 @@ def _find_in_folder(
     left = LeftOut()
     entries = list_entries(source, target, left)
     folders = [entry for entry in entries if os.path.isdir(entry)]
-    volumes = select_volume_files(entry for entry in entries if entry not in folders)
-    for volume in volumes:
-        place, name = find_channel(strip_suffix(volume.name), channels)
-        _add(found, name or source.absolute().name, place, volume, channels)
-    for folder in folders:
-        of_folder, rest = find_channel(folder.name, channels)
-        files = _list_volumes(folder)
-        if not files:
-            left.add("without volume files", [folder.name], noun="folder")
-        for volume in files:
-            if of_folder is not None and not rest:
-                _add(found, strip_suffix(volume.name), of_folder, volume, channels)
-            else:
-                place, _ = find_channel(strip_suffix(volume.name), channels)
-                _add(found, folder.name, place, volume, channels)
-    others = (entry for entry in entries if entry not in folders and not is_volume_file(entry))
-    left.add("in an unsupported format", (entry.name for entry in others))
+    files = [
+        *_name_files(source, [entry for entry in entries if entry not in folders], channels),
+        *(one for folder in folders for one in _name_folder(folder, channels, left)),
+    ]
+    others = _find_others(files, source, channels)
+    left.add("that are no channel of a case", (volume.name for volume in others))
+    for name, place, volume in files:
+        if volume not in others:
+            _add(found, name, place, volume, channels)
+    unknown = (entry for entry in entries if entry not in folders and not is_volume_file(entry))
+    left.add("in an unsupported format", (entry.name for entry in unknown))
     left.warn(logger, source, used=len(found))
+
+
+def _name_files(
+    source: Path, entries: Sequence[Path], channels: Sequence[str]
+) -> Iterator[NamedFile]:
+    """The volume files of the input, each named by itself."""
+    for volume in select_volume_files(entries):
+        place, name = find_channel(strip_suffix(volume.name), channels)
+        yield name or source.absolute().name, place, volume
+
+
+def _name_folder(folder: Path, channels: Sequence[str], left: LeftOut) -> Iterator[NamedFile]:
+    """The volume files of a folder in the input: a case, or a channel or labels by its name."""
+    of_folder, rest = find_channel(folder.name, channels)
+    is_channel = of_folder is not None and not rest
+    is_of_labels = is_label(folder.name, channels=channels) and not find_key(folder.name)
+    files = _list_volumes(folder)
+    if not files:
+        left.add("without volume files", [folder.name], noun="folder")
+    for volume in files:
+        stem = strip_suffix(volume.name)
+        if is_channel or is_of_labels:
+            yield stem, of_folder, volume
+        else:
+            yield folder.name, find_channel(stem, channels)[0], volume
+
+
+def _find_others(files: Sequence[NamedFile], source: Path, channels: Sequence[str]) -> list[Path]:
+    """The files that are no channel, beside those that are channels of the same case.
+
+    They are labels by a word in their paths; or no channel by name, of a case that has all.
+    """
+    labels = {one for _, _, one in files if is_label(one.relative_to(source), channels=channels)}
+    places: defaultdict[str, set[int]] = defaultdict(set)
+    for name, place, one in files:
+        if place is not None and one not in labels:
+            places[name].add(place)
+    keys = [find_key(case) for case in places]
+    whole = [find_key(case) for case, found in places.items() if len(found) == len(channels)]
+    return [
+        one
+        for name, place, one in files
+        if (one in labels and (name in places or is_of_one(find_key(name), keys)))
+        or (place is None and any(find_key(name)[: len(key)] == key for key in whole))
+    ]
 
 
 def _list_volumes(folder: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from medseg.base.path_keys import require_path
 from medseg.base.text import LeftOut
 from medseg.inference.cases.existing import Case, check_existing, check_names, select_cases
 from medseg.inference.cases.find_cases import is_dicom
+from medseg.inference.cases.labels_beside import drop_labels
 from medseg.inference.outputs.instances import SUFFIX, SUFFIX_OF_MANY
 from medseg.ingest.formats import (
     PICTURES,
@@ -34,7 +35,8 @@ def find_pictures(
     """The pictures of an input, as `{"case": name, "image": path}`, sorted by name.
 
     A file is one case, and so is each picture file of a folder, named without its suffix. Whatever
-    else the folder holds, subfolders included, is left out, which is logged with its number. What a
+    else the folder holds, subfolders and labels included, see `drop_labels`, is left out, which is
+    logged with its number. What a
     file holds is judged when it is read.
 
     Args:
@@ -100,6 +102,7 @@ def _find_pictures(source: Path) -> list[Path]:
     left.add("with a hidden name", (p.name for p in hidden if is_picture_file(p)))
     left.add("not searched", (p.name for p in others if p.is_dir()), noun="subfolder")
     left.add("in an unsupported format", (p.name for p in others if not p.is_dir()))
+    found = drop_labels(found, left)
     left.warn(logger, source, used=len(found))
     return sorted(found, key=lambda picture: picture.stem)
 

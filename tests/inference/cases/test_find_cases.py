@@ -197,6 +197,14 @@ def test_the_folder_of_a_dataset_is_refused_with_that_of_its_images(ct):
         find_cases(ct)
 
 
+def test_a_folder_of_images_beside_one_of_labels_is_named_whatever_they_are_called(tmp_path):
+    for name in ("Bilder/a.nii", "Masken/a.nii"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    with pytest.raises(ValueError, match=r"is the folder of a dataset: pass its .*/Bilder$"):
+        find_cases(tmp_path)
+
+
 def test_what_does_not_exist_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no such file or folder: .*absent"):
         find_cases(tmp_path / "absent")
@@ -378,3 +386,11 @@ def test_a_preview_that_exists_is_not_overwritten_unasked(tmp_path):
     (out / "a.png").touch()
     with pytest.raises(ValueError, match="1 of 1 case would write over"):
         find_cases(image, output_dir=out)
+
+
+def test_a_label_beside_its_image_is_no_case_but_one_that_is_named_itself(tmp_path, caplog):
+    for name in ("a_ct.nii.gz", "a_seg.nii.gz", "b.nii.gz"):
+        (tmp_path / name).touch()
+    assert [case["case"] for case in find_cases(tmp_path)] == ["a_ct", "b"]
+    assert "1 file named like a label of one of them (a_seg.nii.gz)" in caplog.text
+    assert [case["case"] for case in find_cases(tmp_path / "a_seg.nii.gz")] == ["a_seg"]

@@ -99,3 +99,47 @@ def test_it_is_said_which_file_is_which_channel(folder, caplog):
     caplog.set_level("INFO")
     found(folder("a_0000.nii a_0001.nii"))
     assert "channels flair, t1: flair a_0000.nii, t1 a_0001.nii" in caplog.text
+
+
+BESIDE = {
+    "nnU-Net": ("a_0000.nii a_0001.nii", "a_seg.nii"),
+    "names": ("a_flair.nii a_t1.nii", "a_segmentation.nii"),
+    "a label of one channel": ("a_flair.nii a_t1.nii", "a_t1_mask.nii"),
+    "another sequence": ("a_flair.nii a_t1.nii", "a_t2.nii"),
+    "a channel too many": ("a_0000.nii a_0001.nii", "a_0002.nii"),
+    "a folder for each case": ("a/flair.nii a/t1.nii", "a/seg.nii"),
+    "a folder for each channel": ("flair/a.nii t1/a.nii", "seg/a.nii"),
+    "a folder of labels": ("a_flair.nii a_t1.nii", "labels/a.nii"),
+    "a folder in that of a case": ("a/flair.nii a/t1.nii", "a/labels/x.nii"),
+}
+
+
+@pytest.mark.parametrize("layout", BESIDE)
+def test_what_lies_beside_the_channels_of_a_case_is_left_out_and_named(folder, caplog, layout):
+    channels, other = BESIDE[layout]
+    cases = found(folder(f"{channels} {other}"))
+    assert cases == {"a": channels.split()}
+    assert f"1 file that are no channel of a case ({other.split('/')[-1]})" in caplog.text
+
+
+def test_of_many_cases_the_labels_beside_are_one_note(folder, caplog):
+    names = [f"p{n}_{what}.nii" for n in range(9) for what in ("0000", "0001", "seg")]
+    assert len(found(folder(" ".join(names)))) == 9
+    assert caplog.text.count("left out") == 1
+    assert "9 files that are no channel of a case (p0_seg.nii" in caplog.text
+
+
+def test_a_label_that_is_named_itself_is_never_left_out(folder):
+    root = folder("a_0000.nii a_0001.nii a_seg.nii")
+    assert [one["case"] for one in find_channel_cases(root / "a_seg.nii", CHANNELS)] == ["a_seg"]
+
+
+def test_a_channel_that_is_a_mask_is_no_label(folder):
+    root = folder("a_t1.nii a_mask.nii")
+    (one,) = find_channel_cases(root, ["t1", "mask"])
+    assert one["image"] == [str(root / "a_t1.nii"), str(root / "a_mask.nii")]
+
+
+def test_a_folder_of_images_is_a_case_and_no_folder_of_labels(folder):
+    root = folder("images/a_0000.nii images/a_0001.nii")
+    assert found(root) == {"images": ["images/a_0000.nii", "images/a_0001.nii"]}

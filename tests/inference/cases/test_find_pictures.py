@@ -119,9 +119,16 @@ def test_outputs_beside_the_pictures_of_a_folder_are_refused_before_any_clash(tm
 
 
 def test_a_picture_with_the_name_of_another_ones_label_map_is_refused(tmp_path):
+    touch(tmp_path, "a.png", "a_instances.png")
+    with pytest.raises(ValueError, match=r"cases a and a_instances would both write a_instances"):
+        find_pictures(tmp_path, output_dir=tmp_path / "out", objects=True)
+
+
+def test_a_label_beside_its_picture_is_no_case_but_one_that_is_named_itself(tmp_path, caplog):
     touch(tmp_path, "a.png", "a_label.png")
-    with pytest.raises(ValueError, match=r"cases a and a_label would both write a_label\.png"):
-        find_pictures(tmp_path, output_dir=tmp_path / "out")
+    assert [case["case"] for case in find_pictures(tmp_path, output_dir=tmp_path / "out")] == ["a"]
+    assert "named like a label of one of them (a_label.png)" in caplog.text
+    assert [case["case"] for case in find_pictures(tmp_path / "a_label.png")] == ["a_label"]
 
 
 def test_an_unknown_mode_is_refused(tmp_path):

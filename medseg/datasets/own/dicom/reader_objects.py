@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 
 from medseg.base.text import count_noun, shorten_list
 from medseg.datasets.own.dicom.labelled_series import LabelledSeries, LabelObject
-from medseg.datasets.own.file_words import LABEL_WORDS, split_path
 from medseg.datasets.own.pair_files import SEVERAL_READERS
 from medseg.datasets.own.readers.name_readers import name_readers
+from medseg.ingest.file_words import LABEL_WORDS, split_path
 
 logger = logging.getLogger(__name__)
 

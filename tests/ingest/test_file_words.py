@@ -2,7 +2,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from medseg.datasets.own.file_words import (
+from medseg.ingest.file_words import (
     IMAGE_WORDS,
     LABEL_WORDS,
     Word,
