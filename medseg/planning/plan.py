@@ -163,33 +163,33 @@ def _count_pixels(found: Fingerprint, size: Size, spacing_mm: Sequence[float]) -
     return max(size.patch_pixels, min(int(wanted), size.batch_pixels // 2))
 
 
-def count_training_cases(cases: int) -> int:
+def count_training_cases(cases: int, *, folds: int = FOLDS, test_share: float = TEST_SHARE) -> int:
     """About how many cases a fold is trained on, without those for testing and for validation."""
-    return max(round(cases * (1 - TEST_SHARE) * (1 - 1 / FOLDS)), 1)
+    return max(round(cases * (1 - test_share) * (1 - 1 / folds)), 1)
 
 
-def count_steps(cases: int, *, batch_size: int, slices: int = 1) -> int:
-    """The steps of an epoch of a fold; of a network in 2D each volume has so many slices."""
-    return max(count_training_cases(cases) * slices // batch_size, 1)
+def count_steps(training: int, *, batch_size: int, slices: int = 1) -> int:
+    """The steps of an epoch with so many training cases, or slices of each for a network in 2D."""
+    return max(training * slices // batch_size, 1)
 
 
 def fit_epochs(
-    cases: int, *, batch_size: int, step_seconds: float, hours: float, slices: int = 1
+    training: int, *, batch_size: int, step_seconds: float, hours: float, slices: int = 1
 ) -> int:
     """The epochs that fit into a time, of which `STEP_SHARE` is for steps; 1 at least.
 
     Args:
-        cases: of the dataset.
+        training: cases that a fold is trained on.
         batch_size: cases, or slices, of a step.
         step_seconds: of one step.
         hours: that the training may take.
         slices: of each case.
 
     Example:
-        >>> fit_epochs(250, batch_size=2, step_seconds=1.0, hours=1.0)
+        >>> fit_epochs(160, batch_size=2, step_seconds=1.0, hours=1.0)
         35
     """
-    steps = count_steps(cases, batch_size=batch_size, slices=slices)
+    steps = count_steps(training, batch_size=batch_size, slices=slices)
     return max(int(hours * 3600 * STEP_SHARE / (step_seconds * steps)), 1)
 
 
@@ -266,7 +266,7 @@ def _choose_training(
 ) -> list[Choice]:
     training = count_training_cases(found.cases)
     of_a_case = 1 if slices is None else slices.per_case
-    steps = count_steps(found.cases, batch_size=batch, slices=of_a_case)
+    steps = count_steps(training, batch_size=batch, slices=of_a_case)
     kind, wanted = "pictures" if slices is None else "slices", size.steps_2d
     batch_why = f"as many {kind} as this preset allows"
     if found.dimensions == 3 and slices is None:

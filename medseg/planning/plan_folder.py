@@ -150,13 +150,13 @@ def plan_folder(
     choices = targets.adapt(plan)
     spacing = next((one.value for one in choices if one.key == "spacing_mm"), found.spacing_mm)
     unmatched = {row[0] for row in cases.rows if row[-1].endswith(UNMATCHED)}
-    warn_of_rare(facts, spacing, folds=FOLDS, unmatched=unmatched)
+    folds = _find_folds([pair.fold for pair in labelled if pair.fold is not None])
+    warn_of_rare(facts, spacing, folds=folds or FOLDS, unmatched=unmatched)
     if dims != "2d":
         _warn_of_small(facts, spacing, choices)
     ignored = [value for value in find_ignored(data) if value in found.values]
     if classes is not None:
         check_classes(classes, found.values, ignored=ignored)
-    folds = _find_folds([pair.fold for pair in labelled if pair.fold is not None])
     own = [pair.case for pair, one in zip(labelled, owners, strict=True) if pair.case == one]
     if folds is None and (said := describe_shared_names(own)):
         logger.warning(said)

@@ -21,6 +21,7 @@ from medseg.planning.plan import (
     FEWEST_CASES,
     FOLDS,
     TEST_SHARE,
+    count_training_cases,
     find_slices,
     make_plan,
 )
@@ -128,6 +129,18 @@ class PlannedFolder:
             one.case for one in self.facts if not any(map(one.counts.get, filter(None, one.counts)))
         }
         return describe_split(prepared.read_split(path, folds=folds, seed=seed), empty=empty)
+
+    def count_training_cases(self, task: Mapping[str, Any]) -> int:
+        """How many cases a training learns from, in the mean over the folds of a task.
+
+        Before the datalist is there, it is an estimate.
+        """
+        folds, path = task.get("folds", FOLDS), self.datalist_dir / prepared.FILE
+        if not path.is_file():
+            return count_training_cases(self.found.cases, folds=folds)
+        split = prepared.read_split(path, folds=folds, seed=task.get("split_seed", 0))["training"]
+        numbers = {item["fold"] for item in split}
+        return count_training_cases(len(split), folds=len(numbers), test_share=0)
 
     def fit_folds(self) -> PlannedFolder:
         """A copy with the seed of the datalist that was written, and no more folds than it has."""

@@ -171,7 +171,7 @@ def test_in_slices_the_epochs_make_the_steps_of_the_preset_too():
     steps = round(260 * 0.8 * 0.8) * slices // made["batch_size"]
     assert made["max_epochs"] == round(SIZES["small"].steps_2d / steps)
     options = {"batch_size": 2, "step_seconds": 1.0, "hours": 10}
-    assert fit_epochs(250, **options, slices=30) == 36_000 * 0.8 // (160 * 30 // 2)
+    assert fit_epochs(160, **options, slices=30) == 36_000 * 0.8 // (160 * 30 // 2)
 
 
 def test_too_few_cases_are_refused():
@@ -181,8 +181,8 @@ def test_too_few_cases_are_refused():
 
 def test_epochs_fit_into_the_hours_that_there_are():
     options = {"batch_size": 2, "step_seconds": 1.0}
-    assert fit_epochs(250, **options, hours=1) == 3600 * 0.8 // 80  # 160 cases are 80 steps
-    assert fit_epochs(250, **options, hours=0.0001) == 1
+    assert fit_epochs(160, **options, hours=1) == 3600 * 0.8 // 80  # 160 cases are 80 steps
+    assert fit_epochs(160, **options, hours=0.0001) == 1
 
 
 def test_each_of_several_channels_is_scaled_by_its_kind():

@@ -1,5 +1,6 @@
 """Tests of medseg.planning.planned_folder."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,14 @@ def test_a_plan_in_2d_is_of_the_same_cases_classes_and_rules_under_its_own_name(
     assert plan_folder("kidney", data, dims="2d").task["image_size"] == flat.task["image_size"]
     assert flat.with_patch(100).task["image_size"] != flat.task["image_size"]
     assert len(flat.with_patch(100).task["image_size"]) == 2
+
+
+def test_of_cases_that_came_with_folds_none_is_held_out_for_testing(data):
+    names = sorted(file.name.removesuffix(".nii.gz") for file in (data / "images").iterdir())
+    (data / "splits_final.json").write_text(
+        json.dumps([{"train": names[3:], "val": names[:3]}, {"train": names[:3], "val": names[3:]}])
+    )
+    planned = plan_folder("kidney", data)
+    planned.write_datalist()
+    assert planned.folds == 2
+    assert planned.count_training_cases(planned.task) == 3

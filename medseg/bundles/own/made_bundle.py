@@ -93,10 +93,10 @@ class MadeBundle:
         return self._count_steps() * self.task["max_epochs"] * seconds / 3600
 
     def _count_steps(self) -> int:
-        """The steps of an epoch, by the batch that is in effect."""
+        """The steps of an epoch, by the batch and the folds that are in effect."""
+        training = self.planned.count_training_cases(self.task)
         batch = self.task["batch_size"]
-        planned = self.planned
-        return count_steps(planned.found.cases, batch_size=batch, slices=planned.slices)
+        return count_steps(training, batch_size=batch, slices=self.planned.slices)
 
 
 def format_hours(hours: float) -> str:

@@ -193,15 +193,17 @@ def _fit(
     folder: Path, planned: PlannedFolder, *, hours: float, step_seconds: float
 ) -> PlannedFolder:
     """Set the epochs by the time that there is."""
-    batch_size = read_task(folder / TASK_FILE).get("batch_size", planned.task["batch_size"])
+    task = read_task(folder / TASK_FILE)
+    batch_size = task.get("batch_size", planned.task["batch_size"])
+    training = planned.count_training_cases(task)
     epochs = fit_epochs(
-        planned.found.cases,
+        training,
         batch_size=batch_size,
         step_seconds=step_seconds,
         hours=hours,
         slices=planned.slices,
     )
-    steps = count_steps(planned.found.cases, batch_size=batch_size, slices=planned.slices)
+    steps = count_steps(training, batch_size=batch_size, slices=planned.slices)
     if steps * step_seconds > 3600 * hours:
         logger.warning(
             "--hours %g ends before the first epoch does: its %d steps take %.2g hours; pass more",

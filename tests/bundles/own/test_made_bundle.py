@@ -50,6 +50,20 @@ def test_time_is_that_of_all_steps(data, tmp_path):
     assert made.describe_cost()[1].startswith("9 epochs of 2 steps take about 30 minutes")
 
 
+def test_the_steps_are_those_of_the_folds_in_effect(data, tmp_path):
+    planned = plan_folder("kidney", data)
+    cost = StepCost(seconds=100.0, peak_bytes=2**30)
+
+    def describe(folds):
+        task = {**planned.task, "batch_size": 1, "max_epochs": 9, "folds": folds}
+        return MadeBundle(tmp_path, planned, cost, task, {}).describe_cost()[1]
+
+    assert describe(2).startswith("9 epochs of 2 steps")  # of 6 cases, before any list
+    planned.write_datalist()
+    assert describe(5).startswith("9 epochs of 4 steps")  # of 5 cases
+    assert describe(2).startswith("9 epochs of 2 steps")
+
+
 @pytest.mark.parametrize(
     ("hours", "said"), [(0.001, "1 minute"), (0.5, "30 minutes"), (1.0, "1.0 hours")]
 )
