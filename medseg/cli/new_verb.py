@@ -64,14 +64,14 @@ def new(
     allow_missing_channel: Annotated[
         bool,
         typer.Option(
-            "--allow-missing-channel",
+            "--allow-missing-channel/--no-allow-missing-channel",
             help="Accept cases without some of the channels, and train for that.",
         ),
     ] = False,
     resample_channels: Annotated[
         bool,
         typer.Option(
-            "--resample-channels",
+            "--resample-channels/--no-resample-channels",
             help="Resample channels on another grid onto that of the first.",
         ),
     ] = False,
@@ -104,7 +104,8 @@ def new(
         typer.Option(
             "--replan",
             help="Plan a bundle again that this command made, with its options where they are left "
-            "out. What you changed in its task.json stays.",
+            "out; to leave one out now, pass it empty: --readers ''. What you changed in its "
+            "task.json stays.",
         ),
     ] = False,
     measure: Annotated[
@@ -131,11 +132,10 @@ def new(
             "allow_missing_channel": allow_missing_channel,
             "resample_channels": resample_channels,
             "dims": dims,
-            "preset": preset,
+            "preset": preset or "small",
             "seed": seed,
         }
-        if replan:
-            options = _recall(out / name, options, context)
+        options = _settle(out / name, options, context, replan=replan)
         names = _name_bundles(name, options["dims"])
         _check_early(options, data, out, names, replan=replan)
 
@@ -189,13 +189,17 @@ def new(
         tell_bundles(made, datalist, json=json)
 
 
-def _recall(bundle: Path, options: dict[str, Any], context: typer.Context) -> dict[str, Any]:
-    """The options, as in the last plan where they are left out now."""
-    from medseg.bundles.own.asked import recall_asked
+def _settle(
+    bundle: Path, options: dict[str, Any], context: typer.Context, *, replan: bool
+) -> dict[str, Any]:
+    """The options without empty ones; of a new plan as in the last where they are left out."""
+    from medseg.bundles.own.asked import drop_empty, recall_asked
 
+    if not replan:
+        return drop_empty(options)
     sources = {key: context.get_parameter_source(key) for key in options}
     stated = [key for key, source in sources.items() if source and source.name == "COMMANDLINE"]
-    return recall_asked(bundle, options, stated)
+    return drop_empty(recall_asked(bundle, options, stated))
 
 
 def _name_bundles(name: str, dims: str | None) -> list[str]:

@@ -150,6 +150,11 @@ def test_a_bundle_is_planned_again_with_its_options(data, tmp_path, caplog):
     assert task["channels"][0] == 32
     assert json.loads((tmp_path / "data" / "kidney" / "datalist.json").read_text())["seed"] == 3
     assert before["seed"] == 3
+    assert run_medseg(*words, "--replan", "--classes", "", "--seed", "0").exit_code == 0
+    task = json.loads((tmp_path / "bundles" / "kidney" / "task.json").read_text())
+    assert task["classes"] == {"kidney": [1]}
+    asked = json.loads((tmp_path / "bundles" / "kidney" / "asked.json").read_text())
+    assert asked == {"preset": "medium"}
 
 
 def test_cases_for_testing_stay_so_when_others_come(data, tmp_path):

@@ -29,7 +29,8 @@ def recall_asked(
 ) -> dict[str, Any]:
     """Options as they are given now, and as they were given last where now they are left out.
 
-    Those that differ from their defaults are told.
+    Those that differ from their defaults are told, with the way to leave one of them out: an empty
+    text, or --no- before its name.
 
     Args:
         bundle: folder of the bundle; where it does not say how it was planned, nothing is recalled.
@@ -53,8 +54,38 @@ def recall_asked(
     recalled = {key: value for key, value in known.items() if key not in stated}
     changed = {key: value for key, value in recalled.items() if options[key] != value}
     if changed:
-        logger.warning("as before: %s", " ".join(map(_write_option, changed.items())))
+        first = next(iter(changed.items()))
+        logger.warning(
+            "as before: %s; to leave one out, pass %s or the like",
+            *(" ".join(map(_write_option, changed.items())), _write_unset(first)),
+        )
     return {**options, **recalled}
+
+
+def drop_empty(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of which those that are an empty text count as left out.
+
+    Example:
+        >>> drop_empty({"patients": "", "labels": [""], "seed": 0})
+        {'patients': None, 'labels': [], 'seed': 0}
+    """
+    return {
+        key: list(filter(None, value))
+        if isinstance(value, list)
+        else None
+        if value == ""
+        else value
+        for key, value in options.items()
+    }
+
+
+def _write_unset(option: tuple[str, Any]) -> str:
+    """What leaves an option out that the last plan had."""
+    key, value = option
+    name = key.replace("_", "-")
+    if value is True:
+        return f"--no-{name}"
+    return f"--{name} 0" if isinstance(value, int) else f"--{name} ''"
 
 
 def _write_option(option: tuple[str, Any]) -> str:
