@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from medseg.base.channels.case_paths import list_paths
 from medseg.base.choices import check_choices
 from medseg.base.errors import find_root_cause
 from medseg.bundles.bundle import check_metadata, check_weights_exist, find_configs, name_version
@@ -106,7 +107,8 @@ class Segmenter:
             image: a path, of a NIfTI or other volume file, a DICOM folder or file; an image of
                 nibabel or SimpleITK; or an array (I, J, K) with its affine. Of CT it holds
                 Hounsfield units. Of a bundle for several channels it is a list of the paths of
-                all, in the order of its `image_channels`, or the path of a file with all.
+                all, in the order of its `image_channels`, the path of a file with all, or the
+                folder of a DICOM study.
             affine: of an array, from voxel indices to RAS+ millimetres.
 
         Raises:
@@ -179,12 +181,21 @@ class Segmenter:
     def _list_paths(self, image: Any) -> list[str]:
         """The paths of an image, of which a bundle for one channel takes one."""
         several = image if isinstance(image, (list, tuple)) else [image]
+        if self.channels > 1 and len(several) == 1 and os.path.isdir(several[0]):
+            several = self._list_series(several[0])
         if len(several) not in (1, self.channels) or not all(several):
             raise ValueError(
                 f"{len(several)} paths are given, and {self.made_by} is for images of "
                 f"{self.channels} channel{'s' * (self.channels > 1)}: give one for each"
             )
         return [str(path) for path in several]
+
+    def _list_series(self, study: str | os.PathLike[str]) -> list[str]:
+        """The paths of the channels of a DICOM study."""
+        cases = self._get("find_cases")(study)
+        if len(cases) != 1:
+            raise ValueError(f"{study} holds {len(cases)} studies: give one of them")
+        return list_paths(cases[0]["image"])
 
     def describe_source(self, folder: str | os.PathLike[str]) -> SourceImages:
         """The images of a folder that a call segments, for DICOM objects that are made of them.
@@ -195,7 +206,7 @@ class Segmenter:
         """
         from medseg.export import describe_source
 
-        series = self._reader.find_series(Path(folder))
+        series = self._reader.find_series(Path(self._list_paths(folder)[0]))
         if series is None:
             raise ValueError(f"{folder} is a volume file and no DICOM series: name a folder")
         return describe_source(series)

@@ -81,17 +81,45 @@ def stack_channels(
         if array.ndim != 3:
             finding = f"{name} has {len(array)} volumes, and is one of {len(arrays)} channels"
             raise IngestError(Reason.NOT_3D, finding)
-        if is_turned(grid, grids[0]):
-            array = turn(array, grid, grids[0])
-        elif difference := grids[0].describe_difference(grid):
-            if not resample:
-                raise _make_other_grid_error(names[0], name, difference)
-            covered = _measure_covered(grid, grids[0])
-            _check_covered(covered, names=(names[0], name))
-            array = resample_onto(array, grid, grids[0])
+        array, covered = lay_onto(array, grid, grids[0], names=(names[0], name), resample=resample)
+        if covered is not None:
             done.append(f"channel {number} onto the grid of the first, {covered:.0%} covered")
         laid.append(array)
     return np.stack(laid), "; ".join(done)
+
+
+def lay_onto(
+    array: np.ndarray,
+    grid: Geometry,
+    target: Geometry,
+    *,
+    names: tuple[str, str],
+    resample: bool = False,
+) -> tuple[np.ndarray, float | None]:
+    """A volume (I, J, K) on the grid of another one of its case, see `stack_channels`.
+
+    Args:
+        array: the volume, and its `grid`.
+        target: the grid of the other one.
+        names: of the other one and of this one, for messages.
+        resample: whether it may be resampled.
+
+    Returns:
+        The volume, and the part of the target that it covers, 0 to 1, if it was resampled.
+
+    Raises:
+        IngestError: "different-grids".
+    """
+    if is_turned(grid, target):
+        return turn(array, grid, target), None
+    difference = target.describe_difference(grid)
+    if not difference:
+        return array, None
+    if not resample:
+        raise _make_other_grid_error(*names, difference)
+    covered = _measure_covered(grid, target)
+    _check_covered(covered, names=names)
+    return resample_onto(array, grid, target), covered
 
 
 def resample_onto(array: np.ndarray, grid: Geometry, target: Geometry) -> np.ndarray:

@@ -30,15 +30,25 @@ def find_channel(stem: str, channels: Sequence[str]) -> tuple[int | None, str]:
         >>> find_channel("ct1", ["flair", "t1"])
         (None, 'ct1')
     """
-    found = [(match, place) for place, name in enumerate(channels) if (match := _find(name, stem))]
-    if found:
-        match, place = max(found, key=lambda pair: len(pair[0].group()))
+    if found := find_words(stem, channels):
+        place, match = found
         parts = (stem[: match.start()].rstrip(_BETWEEN), stem[match.end() :].lstrip(_BETWEEN))
         return place, "_".join(filter(None, parts))
     numbered = _NUMBER.fullmatch(stem)
     if numbered and int(numbered[2]) < len(channels):
         return int(numbered[2]), numbered[1]
     return None, stem
+
+
+def find_words(text: str, channels: Sequence[str]) -> tuple[int, re.Match[str]] | None:
+    """The place of the channel whose words stand in a text, and where; of several the longest.
+
+    Example:
+        >>> find_words("AX T1 post", ["flair", "t1"])[0]
+        1
+    """
+    found = [(place, match) for place, name in enumerate(channels) if (match := _find(name, text))]
+    return max(found, key=lambda pair: len(pair[1].group()), default=None)
 
 
 def make_channel_name(text: str) -> str:

@@ -189,6 +189,13 @@ RULES: Mapping[str, Rule] = {
         "two numbers, the low end before the high end, or null, one for each channel",
         lambda value: value is None or _ORDERED.holds(value),
     ),
+    "channel_series": Rule(
+        "a dictionary of names of channels and texts, or lists of texts, such as {'t1': '*T1*'}",
+        lambda value: (
+            isinstance(value, Mapping)
+            and all(is_text(each) or is_list_of(each, is_text) for each in value.values())
+        ),
+    ),
     "channel_dropout": _BELOW_1,
     **dict.fromkeys(("resample_channels", "allow_missing_channel"), _SWITCH),
     "spacing_mm": make_axes_rule("numbers above 0", _POSITIVE.holds),

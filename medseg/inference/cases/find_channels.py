@@ -14,9 +14,12 @@ from medseg.base.text import LeftOut, count_noun, shorten_list
 from medseg.base.walk import walk
 from medseg.inference.cases.existing import Case
 from medseg.inference.cases.find_cases import list_entries, open_input, select_undone
+from medseg.inference.cases.find_studies import find_studies
 from medseg.inference.cases.labels_beside import find_key, is_label, is_of_one
 from medseg.inference.outputs.source import get_case_name
+from medseg.ingest.dicom.channel_series import Patterns
 from medseg.ingest.formats import is_volume_file, select_volume_files, strip_suffix
+from medseg.ingest.reader import VolumeReader
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +42,8 @@ def find_channel_cases(
     probabilities: bool = False,
     allow_missing: bool = False,
     channel_dropout: float = 0.0,
+    reader: VolumeReader | None = None,
+    series: Patterns | None = None,
 ) -> list[Case]:
     """The cases of an input, as `{"case": name, "image": [path of each channel]}`, sorted.
 
@@ -48,18 +53,23 @@ def find_channel_cases(
     tells no channel holds all of them, and is the image itself; beside the channels of its case it
     is left out, and so is a label, which is logged.
 
+    Where there are no volume files, each DICOM study is a case, and the channels are series of it,
+    see `medseg.ingest.dicom.channel_series`. Its name is that of its folder.
+
     Args:
-        path: a folder, or a file with all channels.
+        path: a folder, a file with all channels, or a DICOM study.
         channels: their names, in the order of the network's input.
         output_dir: as that of `medseg.inference.find_cases`; likewise `existing`, `probabilities`.
         allow_missing: accept a case without some of the channels; None is in their places then.
         channel_dropout: how often channels were dropped in the training.
+        reader: that will read the images; None for one of no options.
+        series: of a DICOM study, patterns of the series of each channel.
 
     Raises:
         FileNotFoundError: `path` does not exist.
         TypeError: `path` is no path, or `probabilities` is neither true nor false.
-        ValueError: a case lacks a channel and may not, or has two files for one; there is no case;
-            or as `find_cases`.
+        ValueError: a case lacks a channel and may not, or has two files or series for one; there
+            is no case; or as `find_cases`.
 
     Example:
         >>> find_channel_cases("imagesTs", ["flair", "t1"])  # doctest: +SKIP
@@ -68,7 +78,10 @@ def find_channel_cases(
     asked = require_bool(probabilities, "save_probabilities")
     source, target = open_input(path, output_dir, existing=existing)
     found: Found = defaultdict(dict)
-    if source.is_dir():
+    is_dicom = not _holds_volumes(source, target)
+    if is_dicom:
+        found = find_studies(source, channels, reader or VolumeReader(), series or {})
+    elif source.is_dir():
         _find_in_folder(source, target, channels, found)
     else:
         place, _ = find_channel(strip_suffix(source.name), channels)
@@ -80,14 +93,24 @@ def find_channel_cases(
         found[get_case_name(source)][_ALL] = source
     if not found:
         raise ValueError(
-            f"{source.absolute()} holds no volume files: give a folder of files with the channels "
-            f"{', '.join(channels)} in their names; DICOM series are not read as channels, convert "
-            "them to NIfTI"
+            f"{source.absolute()} holds no volume files and no DICOM series: give a folder of "
+            f"files with the channels {', '.join(channels)} in their names, or a DICOM study"
         )
-    _check_missing(found, channels, is_allowed=allow_missing, is_known=channel_dropout > 0)
+    _check_missing(
+        found, channels, is_dicom=is_dicom, is_allowed=allow_missing, is_known=channel_dropout > 0
+    )
     cases = [_make_case(name, files, channels) for name, files in sorted(found.items())]
-    _log_channels(cases[0], channels)
+    if not is_dicom:  # whose series are named by number
+        _log_channels(cases[0], channels)
     return select_undone(cases, source, target, existing=existing, asked=asked)
+
+
+def _holds_volumes(source: Path, target: Path | None) -> bool:
+    """Whether a path is a volume file, or a folder with one below it outside the outputs."""
+    if not source.is_dir():
+        return is_volume_file(source)
+    entries = list_entries(source, target, LeftOut())
+    return any(_list_volumes(one) if one.is_dir() else is_volume_file(one) for one in entries)
 
 
 def _find_in_folder(
@@ -176,7 +199,7 @@ def _add(found: Found, name: str, place: int | None, volume: Path, channels: Seq
 
 
 def _check_missing(
-    found: Found, channels: Sequence[str], *, is_allowed: bool, is_known: bool
+    found: Found, channels: Sequence[str], *, is_dicom: bool, is_allowed: bool, is_known: bool
 ) -> None:
     lacking = {}
     for name, files in found.items():
@@ -185,10 +208,11 @@ def _check_missing(
             lacking[name] = f"{name} has no {' and no '.join(missing)}"
     if not lacking or (is_allowed and is_known):
         return
+    add = "add it, or say by --channel_series which series it is" if is_dicom else "add it"
     remedy = (
-        "add it, or pass --allow_missing_channel True"
+        f"{add}, or pass --allow_missing_channel True"
         if is_known
-        else "add it; the network was trained on cases with all channels, so that none may miss"
+        else f"{add}; the network was trained on cases with all channels, so that none may miss"
     )
     count = f"{len(lacking)} of {count_noun(len(found), 'case')}"
     said = shorten_list([*lacking.values()])

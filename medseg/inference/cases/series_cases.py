@@ -9,7 +9,12 @@ from pathlib import Path
 from medseg.base.text import count_noun
 from medseg.inference.cases.check_image import CheckImaged
 from medseg.inference.cases.existing import Case
-from medseg.ingest.dicom.selection import REFERRED_IMAGES, get_number, is_companion
+from medseg.ingest.dicom.selection import (
+    REFERRED_IMAGES,
+    describe_briefly,
+    get_number,
+    is_companion,
+)
 from medseg.ingest.dicom.series import Series
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.reader import VolumeReader, describe_kind
@@ -80,7 +85,7 @@ def _split(
         names[place]: {"reason": reasons[place], "series_uid": one.uid}
         for place, one in refused.items()
     }
-    left_out = [f"{_describe(one)}: {reasons[place]}" for place, one in refused.items()]
+    left_out = [f"{describe_briefly(one)}: {reasons[place]}" for place, one in refused.items()]
     accepted = {place: one for place, one in images.items() if not reasons[place]}
     if not accepted:
         count = count_noun(len(images), "image series", plural="image series")
@@ -112,9 +117,3 @@ def _name(series: dict[Path, Series]) -> dict[Path, str]:
             parts.append(hashlib.sha256(series[place].uid.encode()).hexdigest()[:8])
         names[place] = "-".join(parts)
     return names
-
-
-def _describe(series: Series) -> str:
-    number = get_number(series)
-    size = f"{series.modality or 'no modality'}, {count_noun(len(series.slices), 'slice')}"
-    return f"series {series.uid if number is None else number} ({size})"

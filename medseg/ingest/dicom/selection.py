@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from medseg.base.arguments import is_integer
+from medseg.base.text import count_noun
 from medseg.ingest.content import make_format_error
 from medseg.ingest.dicom.judge import judge
 from medseg.ingest.dicom.series import Series
@@ -70,7 +71,7 @@ def choose_series(
         >>> choose_series(find_series("cd"), Path("cd"), choose="largest")  # doctest: +SKIP
     """
     _check_arguments(series_uid, choose)
-    damaged = [series for series in found if _is_of_unknown_series(series)]
+    damaged = [series for series in found if is_of_unknown_series(series)]
     if series_uid is not None:
         return _choose_by_uid(found, path, series_uid=series_uid, damaged=damaged)
     if damaged:
@@ -111,6 +112,13 @@ def get_number(series: Series) -> int | None:
     stated = {header.origin.series_number.strip() for header in series.slices}
     text = stated.pop() if len(stated) == 1 else ""
     return int(text) if _NUMBER.fullmatch(text) else None
+
+
+def describe_briefly(series: Series) -> str:
+    """A series by its number, or else its UID, with modality and slices; by no free text."""
+    number = get_number(series)
+    size = f"{series.modality or 'no modality'}, {count_noun(len(series.slices), 'slice')}"
+    return f"series {series.uid if number is None else number} ({size})"
 
 
 def _check_arguments(series_uid: str | None, choose: str | int | None) -> None:
@@ -212,7 +220,7 @@ def _choose_largest(images: Sequence[Series], path: Path) -> Series:
     )
 
 
-def _is_of_unknown_series(series: Series) -> bool:
+def is_of_unknown_series(series: Series) -> bool:
     """Files whose header is damaged or cut; a cut one may lack its UID or hold a part of it."""
     is_cut = series.reason is Reason.TRUNCATED and all(s.pixels is None for s in series.slices)
     return is_cut or not series.slices
