@@ -51,7 +51,7 @@ USE_WEIGHTS = ("evaluate", "segment", "prune", "export")
 OF_LIDC = {"annotations", *(field.name for field in fields(lidc.Settings))}
 """Options of `medseg prepare lung_nodule`."""
 
-OF_CHANNELS = {"resample_channels", "allow_missing_channel"}
+OF_CHANNELS = {"resample_channels", "allow_missing_channel", "channel_series"}
 """Keys of bundles for several channels, of which none comes with medseg."""
 
 on_every_page = pytest.mark.parametrize(

@@ -58,7 +58,8 @@ def new(
         typer.Option(
             metavar="NAMES",
             help="Channels of the images to use, in this order, such as flair,t1; also the names "
-            "of those of a 4D file.",
+            "of those of a 4D file. Of DICOM series, which descriptions are which channel, where "
+            "the names do not tell: '*FLAIR*=flair,*MPRAGE*=t1'.",
         ),
     ] = None,
     allow_missing_channel: Annotated[
@@ -166,8 +167,8 @@ def new(
                 classes=given,
                 patients=options["patients"],
                 readers=options["readers"],
-                channels=ChannelRules(
-                    tuple(filter(None, map(str.strip, (options["channels"] or "").split(",")))),
+                channels=ChannelRules.parse(
+                    options["channels"],
                     allow_missing=options["allow_missing_channel"],
                     resample=options["resample_channels"],
                 ),

@@ -20,7 +20,7 @@ from medseg.datasets.own.class_names import (
     find_ignored,
     read_declared_values,
 )
-from medseg.datasets.own.dicom.convert import UNMATCHED
+from medseg.datasets.own.dicom.dicom_cases import UNMATCHED
 from medseg.datasets.own.find_cases import FoundCases, find_cases
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.patients import describe_shared_names, find_patients
@@ -113,6 +113,7 @@ def plan_folder(
         images=images,
         labels=labels,
         several_readers=readers is not None,
+        channels=channels,
     )
     if bare := [pair.case for pair in cases.pairs if pair.label is None]:
         logger.warning(
@@ -290,6 +291,9 @@ def _choose_channels(found: Fingerprint, rules: ChannelRules) -> list[Choice]:
     if len(found.channels) == 1:
         return []
     choices = []
+    if rules.patterns:
+        patterns = {name: list(each) for name, each in rules.patterns.items()}
+        choices.append(Choice("channel_series", patterns, "asked for: series of a DICOM study"))
     if rules.resample:
         choices.append(Choice("resample_channels", True, "asked for: onto the grid of the first"))
     if rules.allow_missing:

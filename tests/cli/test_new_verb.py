@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from bundles.own.test_measure_steps import end_at_once
 from cli.commands import run_medseg
+from datasets.own.dicom.made_studies import make_image, write_study
 from PIL import Image
 from planning.test_plan_folder import data as data  # a fixture
 from planning.test_plan_folder import write_case
@@ -294,6 +295,32 @@ def test_channels_are_trained_on_and_segmented_whatever_form_they_come_in(two_ch
     told = segment("numbered", "out", "--allow_missing_channel", "True").stderr
     assert "a channel is missing in 1 of 1 case (p6 has no t1)" in told
     assert "the network was trained on cases with all channels" in told
+
+
+@pytest.mark.long
+def test_channels_of_dicom_are_trained_on_and_found_again_in_a_new_study(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for patient in range(7):
+        write_study(tmp_path / ("scans" if patient < 6 else "new"), patient)
+    train("--channels", "*flair*=flair,*T1*=t1")
+    ended = segment("new", "out", "--seg", "binary")
+    assert ended.exit_code == 0, ended.output
+    for number, sign in enumerate((-1, 1)):
+        image = make_image(6, sign=sign).T
+        save(tmp_path / "files" / f"p6_000{number}.nii.gz", image)
+    assert not {"p6.nii.gz", "p6.png"} - {path.name for path in Path("out").iterdir()}
+    mask = read("out/p6.nii.gz")
+    assert mask.shape == image.shape
+    np.testing.assert_array_equal(segment_image("new/p6", bundle="run").mask, mask)
+    grid = nib.load("out/p6.nii.gz").affine
+    for file in Path("files").iterdir():
+        nib.save(nib.Nifti1Image(np.asarray(nib.load(file).dataobj), grid), file)
+    assert segment("files", "again").exit_code == 0
+    np.testing.assert_array_equal(read("again/p6.nii.gz"), mask)
+    other = segment("new", "other", "--channel_series", "{'t1': '*MPRAGE*'}")
+    assert other.exit_code == 2
+    assert "a channel is missing in 1 of 1 case (p6 has no t1)" in other.stderr
+    assert "say by --channel_series which series it is" in " ".join(other.stderr.split())
 
 
 @pytest.mark.long

@@ -82,7 +82,7 @@ def _print(made: MadeBundle, datalist: Path, *, then: str = "") -> None:
     """The same for a person: each choice with its reason, and what to run next."""
     planned = made.planned
     if planned.dicom_rows:
-        _print_table(("case", "series", "object", "names"), planned.dicom_rows)
+        _print_table(("case", "series", "object or channel", "names"), planned.dicom_rows)
     _print_choices(made)
     say(f"{planned.found.cases} cases: {datalist}")
     for line in planned.readers.describe() if planned.readers else ():

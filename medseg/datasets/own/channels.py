@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from medseg.base.channels.file_names import make_channel_name
@@ -30,13 +30,41 @@ class ChannelRules:
 
     Attributes:
         names: those to use, in this order; empty for all that the names of files tell.
+        patterns: of the descriptions of DICOM series, for channels whose names do not tell theirs.
         allow_missing: whether a case may lack some of them.
         resample: whether those on another grid are laid onto that of the first.
     """
 
     names: tuple[str, ...] = ()
+    patterns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     allow_missing: bool = False
     resample: bool = False
+
+    @classmethod
+    def parse(cls, text: str | None, *, allow_missing: bool, resample: bool) -> ChannelRules:
+        """The rules as a person writes them: "flair,t1", or of DICOM "*FLAIR*=flair,*MPRAGE*=t1".
+
+        Raises:
+            ValueError: a pattern has no name, or a name no pattern.
+
+        Example:
+            >>> ChannelRules.parse("*T1*=t1,ct", allow_missing=False, resample=False).names
+            ('t1', 'ct')
+        """
+        patterns: dict[str, list[str]] = {}
+        names = []
+        for part in filter(None, map(str.strip, (text or "").split(","))):
+            pattern, sign, name = (word.strip() for word in part.rpartition("="))
+            if sign and not (pattern and name):
+                raise ValueError(
+                    f"--channels '{part}' is no rule: write which series are which channel, such "
+                    "as '*FLAIR*=flair'"
+                )
+            if sign:
+                patterns.setdefault(name, []).append(pattern)
+            if not (sign and name in names):
+                names.append(name)
+        return cls(tuple(names), patterns, allow_missing, resample)
 
 
 def align_channels(
@@ -65,8 +93,10 @@ def align_channels(
 
 
 def _state_kinds(pair: Pair, stated: Sequence[str]) -> Pair:
-    """A case with what is stated of its channels, by their names or else by that of its file."""
-    kinds: tuple[str, ...] = pair.channels if any(pair.channels) else pair.kinds
+    """A case with what is stated of its channels, by DICOM, their names or that of its file."""
+    kinds: tuple[str, ...] = pair.kinds
+    if not kinds and any(pair.channels):
+        kinds = pair.channels
     if not kinds and len(stated) == 1:
         kinds = tuple(stated)
     file = pair.images[0]
@@ -225,8 +255,11 @@ def _order(pairs: Sequence[Pair], rules: ChannelRules) -> tuple[list[Pair], list
     ordered, faults = [], [*surplus.values()]
     for pair in pairs:
         image_of = dict(zip(pair.channels, pair.images, strict=True))
+        kind_of = dict(zip(pair.channels, pair.kinds, strict=False))
         missing = [name for name in names if name not in image_of]
-        ordered.append(replace(pair, images=tuple(map(image_of.get, names)), channels=names))
+        kinds = tuple(kind_of.get(name, "") for name in names) if kind_of else ()
+        images = tuple(map(image_of.get, names))
+        ordered.append(replace(pair, images=images, channels=names, kinds=kinds))
         if missing and not (rules.allow_missing and len(missing) < len(names)):
             remedy = "" if rules.allow_missing else ", or pass --allow-missing-channel"
             lacking = " and no ".join(missing)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from medseg.datasets.own.channels import ChannelRules
 from medseg.datasets.own.dicom.class_mapping import parse_rules
 from medseg.datasets.own.dicom.convert import convert_series
 from medseg.datasets.own.dicom.labelled_series import LabelledSeries, find_labelled_series
@@ -45,6 +46,7 @@ def find_cases(
     images: str | None = None,
     labels: Sequence[str] = (),
     several_readers: bool = False,
+    channels: ChannelRules | None = None,
 ) -> FoundCases:
     """Find the cases of a folder, a table or a datalist.
 
@@ -56,13 +58,17 @@ def find_cases(
         labels: a pattern of the paths of labels; or rules such as "Kidney*=kidney", which names of
             segments and structures of DICOM, or of label files, belong to which class.
         several_readers: whether the labels of a case are of a reader each.
+        channels: of DICOM, which series of a study are the channels of an image; None where the
+            series that was drawn on is the image.
 
     Raises:
         FileNotFoundError: `data` does not exist.
         ValueError: it holds no cases, or the options do not fit it, such as a rule of `labels`
             that matches nothing.
     """
+    channels = channels or ChannelRules()
     if data.is_file():
+        _check_names(channels, data)
         has_patterns = bool(images or labels)
         return _find_in_list(data, out, has_patterns=has_patterns, several_readers=several_readers)
     if not data.is_dir():
@@ -80,14 +86,25 @@ def find_cases(
                 root=data,
                 rules=parse_rules(labels),
                 several_readers=several_readers,
+                channels=channels,
             )
             classes = {label: [value] for label, value in made.classes.items()}
             return FoundCases(made.pairs, [*faults, *made.faults], classes, made.rows)
+    _check_names(channels, data)
     if several_readers and rules:
         raise ValueError("--labels with = names classes of structures: leave it or --readers out")
     pattern = labels[0] if labels and not rules else None
     found = _pair(data, images, pattern, several_readers=several_readers or bool(rules))
     return _join(found, out, rules, several_readers=several_readers)
+
+
+def _check_names(channels: ChannelRules, data: Path) -> None:
+    """Refuse patterns of DICOM series where there are files."""
+    if channels.patterns:
+        raise ValueError(
+            f"--channels with = tells DICOM series, and {data.absolute()} has other files, whose "
+            "names tell channels: name these alone, such as --channels flair,t1"
+        )
 
 
 def _find_in_list(

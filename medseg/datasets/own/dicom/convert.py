@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import dcmread
 
 from medseg.base.files import whole
-from medseg.base.text import count_noun, shorten_list
+from medseg.base.text import count_noun, make_file_name, shorten_list
+from medseg.datasets.own.channels import ChannelRules
 from medseg.datasets.own.dicom.class_mapping import NameRule, map_names
+from medseg.datasets.own.dicom.dicom_cases import (
+    DicomCase,
+    DicomChoices,
+    describe_case,
+    list_cases,
+)
 from medseg.datasets.own.dicom.labelled_series import LabelledSeries, LabelObject
-from medseg.datasets.own.dicom.reader_objects import Drawings, describe_doubled, name_drawings
 from medseg.datasets.own.dicom.segmentation_object import read_segments
 from medseg.datasets.own.dicom.structure_set import read_structures
+from medseg.datasets.own.dicom.study_channels import LABELLED
 from medseg.datasets.own.pair_files import Pair
 from medseg.geometry import Geometry
-from medseg.ingest import IngestError
+from medseg.ingest.channels import lay_onto
 from medseg.ingest.dicom.read_series import read_series
-from medseg.ingest.dicom.series import Series
+from medseg.ingest.dicom.selection import describe_briefly
 
 logger = logging.getLogger(__name__)
-
-UNMATCHED = "nothing in it matched --labels"
-"""Said in the table of a case of which no name is in a class."""
 
 
 @dataclass(frozen=True)
@@ -49,22 +52,6 @@ class ConvertedCases:
     faults: Sequence[str]
 
 
-@dataclass(frozen=True)
-class _Case:
-    """A case to be written: its series, and what each reader drew on it."""
-
-    name: str
-    patient: str
-    one: LabelledSeries
-    drawings: Drawings
-    folder: str
-
-    @property
-    def series(self) -> Series:
-        """The series that the objects were drawn on."""
-        return self.one.series
-
-
 def convert_series(
     labelled: Sequence[LabelledSeries],
     out: Path,
@@ -72,8 +59,11 @@ def convert_series(
     root: Path,
     rules: Sequence[NameRule] = (),
     several_readers: bool = False,
+    channels: ChannelRules | None = None,
 ) -> ConvertedCases:
     """Write the image and the label map of each series to `out`, on the grid of the series.
+
+    With channels, the image is those of its study, each in a file of its own on that grid.
 
     Cases are numbered, and so are patients, by their PatientID: neither appears in a name. Where
     structures overlap, the one that is smaller over all cases has the voxels.
@@ -84,31 +74,35 @@ def convert_series(
         root: folder of the series, for messages.
         rules: which names belong to which class; none makes a class of each name.
         several_readers: whether objects of one series are of a reader each, see `name_drawings`.
+        channels: which series of a study are the channels, see `find_images`.
 
     Raises:
-        ValueError: a rule has no name.
+        ValueError: a rule has no name, or a channel is in no study.
         OSError: a file cannot be written.
     """
     names = map_names((name for one in labelled for o in one.objects for name in o.names), rules)
-    cases, faults = _list_cases(labelled, names, root, several_readers=several_readers)
-    rows = [row for case in cases for row in _describe_objects(case, names, root)]
+    channels = channels or ChannelRules()
+    choices = DicomChoices(names, root, channels, several_readers)
+    cases, faults = list_cases(labelled, choices)
+    rows = [row for case in cases for row in describe_case(case, names, root)]
     total: Counter[str] = Counter(dict.fromkeys(names.values(), 0))
-    usable: list[tuple[_Case, Path, Geometry]] = []
+    usable: list[tuple[DicomCase, Pair, Geometry]] = []
     for case in cases:
         if case.name in faults:
             continue
         try:
-            image, grid = read_series(case.series)
+            pair, grid = _write_images(case, out, resample=channels.resample)
             drawn, doubts = _read_drawings(case, grid, names)
-        except (ValueError, IngestError) as fault:
+        except ValueError as fault:
             faults[case.name] = str(fault)
             continue
         for doubt in doubts:
             logger.warning("case %s: %s", case.name, doubt)
         for masks in drawn.values():
             total.update({label: int(mask.sum()) for label, mask in masks.items()})
-        path = _save(out / "images" / f"{case.name}.nii.gz", _narrow(image), grid)
-        usable.append((case, path, grid))
+        usable.append((case, pair, grid))
+    if channels.resample:
+        _warn_of_first(cases, channels)
     values = _number_classes(total, is_whole=not faults)
     pairs = [_write_labels(out, *each, names, values) for each in usable]
     told = [
@@ -119,41 +113,38 @@ def convert_series(
     return ConvertedCases(pairs, values, rows, told)
 
 
-def _list_cases(
-    labelled: Sequence[LabelledSeries],
-    names: Mapping[str, str],
-    root: Path,
-    *,
-    several_readers: bool,
-) -> tuple[list[_Case], dict[str, str]]:
-    """The cases, and what is wrong with those that are faulty, by their names."""
-    width = max(len(str(len(labelled))), 3)
-    numbered = [f"case_{number:0{width}d}" for number, _ in enumerate(labelled, start=1)]
-    drawings: list[Drawings] = [{"": one.objects} for one in labelled]
-    wrong = [describe_doubled(one, names) for one in labelled]
-    if several_readers:
-        drawings, wrong = name_drawings(labelled, names, root)
-    patients = _number_patients(labelled)
-    cases = [
-        _Case(name, patient, one, drawn, str(one.series.files[0].parent.relative_to(root)))
-        for name, patient, one, drawn in zip(numbered, patients, labelled, drawings, strict=True)
-    ]
-    return cases, {name: fault for name, fault in zip(numbered, wrong, strict=True) if fault}
+def _write_images(case: DicomCase, out: Path, *, resample: bool) -> tuple[Pair, Geometry]:
+    """Write the channels of a case on the grid of the series that was drawn on."""
+    grid = case.series.geometry or read_series(case.series)[1]  # which says why it is refused
+    files = []
+    for channel, series in case.images.items():
+        image, own = read_series(series)
+        called = (
+            f"{LABELLED}, {describe_briefly(case.series)},",
+            f"{channel}, {describe_briefly(series)},",
+        )
+        image, covered = lay_onto(image, own, grid, names=called, resample=resample)
+        if covered is not None:
+            logger.warning(
+                "case %s: %s was resampled onto the series of the labels, and covers %.0f %% of it",
+                *(case.name, channel, 100 * covered),
+            )
+        name = f"{case.name}_{channel}" if channel else case.name
+        files.append(_save(out / "images" / f"{make_file_name(name)}.nii.gz", _narrow(image), grid))
+    kinds = tuple(series.modality for series in case.images.values())
+    return Pair(case.name, tuple(files), tuple(case.images), None, case.patient, kinds=kinds), grid
 
 
-def _describe_objects(
-    case: _Case, names: Mapping[str, str], root: Path
-) -> Iterator[tuple[str, str, str, str]]:
-    """The rows of the table for the objects of a case."""
-    is_used = any(name in names for label in case.one.objects for name in label.names)
-    reader_of = {label: name for name, drawn in case.drawings.items() if name for label in drawn}
-    for label in case.one.objects:
-        each = [f"{n} = {names.get(n, 'left out')}" for n in label.names]
-        each += [f"{n} = left out, without a closed contour" for n in label.empty]
-        said = ", ".join(each) + ("" if is_used else f"; {UNMATCHED}")
-        reader = f" of {reader_of[label]}" if label in reader_of else ""
-        what = f"{label.kind} {label.path.relative_to(root)}{reader}"
-        yield case.name, case.folder, what, said
+def _warn_of_first(cases: Iterable[DicomCase], channels: ChannelRules) -> None:
+    """Say where labels were drawn on another series than the one that sets the grid later."""
+    first = next(iter(channels.names), "")
+    others = [case.name for case in cases if first and case.images.get(first) is not case.series]
+    if others:
+        logger.warning(
+            "labels were drawn on another series than %s: %s; medseg segment resamples onto the "
+            "first channel: name first in --channels the one that most labels were drawn on",
+            *(first, shorten_list(others)),
+        )
 
 
 def _number_classes(voxels: Counter[str], *, is_whole: bool) -> dict[str, int]:
@@ -168,8 +159,8 @@ def _number_classes(voxels: Counter[str], *, is_whole: bool) -> dict[str, int]:
 
 def _write_labels(
     out: Path,
-    case: _Case,
-    image: Path,
+    case: DicomCase,
+    pair: Pair,
     grid: Geometry,
     names: Mapping[str, str],
     values: Mapping[str, int],
@@ -186,26 +177,11 @@ def _write_labels(
         written[reader] = _save(place.with_name(f"{place.name}.nii.gz"), merged, grid)
     readers = {} if "" in written else written
     label = next(iter(written.values()))
-    return Pair(
-        *(case.name, (image,), ("",), label, case.patient),
-        readers=readers,
-        kinds=(case.series.modality,),
-    )
-
-
-def _number_patients(labelled: Sequence[LabelledSeries]) -> list[str]:
-    """A number for each patient: by PatientID, or by study where a file has none."""
-    known: dict[str, str] = {}
-    found = []
-    for one in labelled:
-        header = dcmread(one.series.files[0], stop_before_pixels=True)
-        key = str(header.get("PatientID", "")).strip() or str(header.get("StudyInstanceUID", ""))
-        found.append(known.setdefault(key, f"patient_{len(known) + 1:03d}"))
-    return found
+    return replace(pair, label=label, readers=readers)
 
 
 def _read_drawings(
-    case: _Case, grid: Geometry, names: Mapping[str, str]
+    case: DicomCase, grid: Geometry, names: Mapping[str, str]
 ) -> tuple[dict[str, dict[str, NDArray[np.bool_]]], list[str]]:
     """Reader -> the mask of each class of a case, and what is doubtful."""
     drawn, all_doubts = {}, []

@@ -16,7 +16,7 @@ from medseg.base.text import shorten_list
 from medseg.datasets.own.dicom.segmentation_object import read_segment_names
 from medseg.datasets.own.dicom.structure_set import read_structure_names
 from medseg.ingest import find_series
-from medseg.ingest.dicom.selection import is_companion
+from medseg.ingest.dicom.selection import is_companion, is_of_unknown_series
 from medseg.ingest.dicom.series import Series
 from medseg.ingest.reasons import Verdict
 
@@ -54,10 +54,18 @@ class LabelObject:
 
 @dataclass(frozen=True, eq=False)
 class LabelledSeries:
-    """A series and what was drawn on it."""
+    """A series and what was drawn on it.
+
+    Attributes:
+        series: the series.
+        objects: that were drawn on it.
+        study: all image series of its study, itself too, and what stands for damaged files in
+            their folders.
+    """
 
     series: Series
     objects: tuple[LabelObject, ...]
+    study: tuple[Series, ...] = ()
 
 
 def find_labelled_series(root: Path) -> tuple[list[LabelledSeries], list[str]]:
@@ -91,8 +99,22 @@ def find_labelled_series(root: Path) -> tuple[list[LabelledSeries], list[str]]:
             continue
         for owner in owners:
             drawn[id(owner)].append(made)
-    labelled = [LabelledSeries(s, tuple(drawn[id(s)])) for s in images if drawn[id(s)]]
+    labelled = [
+        LabelledSeries(s, tuple(drawn[id(s)]), _list_study(s, images))
+        for s in images
+        if drawn[id(s)]
+    ]
     return sorted(labelled, key=lambda one: (str(one.series.files[0]), one.series.uid)), faults
+
+
+def _list_study(one: Series, images: Sequence[Series]) -> tuple[Series, ...]:
+    """The image series of the study of one, and the damaged ones in their folders."""
+    study = one.slices[0].origin.study
+    known = [s for s in images if not is_of_unknown_series(s)]
+    found = [s for s in known if s is one or (study and s.slices[0].origin.study == study)]
+    folders = {file.parent for series in found for file in series.files}
+    damaged = [s for s in images if s not in known and folders & {f.parent for f in s.files}]
+    return (*found, *damaged)
 
 
 def _list_objects(series: Series) -> list[Path]:

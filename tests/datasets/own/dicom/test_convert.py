@@ -12,7 +12,7 @@ import pytest
 from export.test_segmentation import ALGORITHM, draw_mask
 from ingest.dicom_writer import make_series, ramp, write_series
 
-from medseg.datasets.own.dicom.convert import UNMATCHED
+from medseg.datasets.own.dicom.dicom_cases import UNMATCHED
 from medseg.datasets.own.find_cases import find_cases
 from medseg.export import write_rtstruct, write_seg
 from medseg.ingest import find_series, load
