@@ -53,6 +53,14 @@ def new(
             "them drew), staple, or mean (soft labels)."
         ),
     ] = None,
+    readers_as_bits: Annotated[
+        bool,
+        typer.Option(
+            "--readers-as-bits/--no-readers-as-bits",
+            help="One label file of a case holds its --readers, each as a bit: 5 is the first and "
+            "the third.",
+        ),
+    ] = False,
     channels: Annotated[
         str | None,
         typer.Option(
@@ -129,6 +137,7 @@ def new(
             "classes": classes,
             "patients": patients,
             "readers": readers,
+            "readers_as_bits": readers_as_bits,
             "channels": channels,
             "allow_missing_channel": allow_missing_channel,
             "resample_channels": resample_channels,
@@ -167,6 +176,7 @@ def new(
                 classes=given,
                 patients=options["patients"],
                 readers=options["readers"],
+                readers_as_bits=options["readers_as_bits"],
                 channels=ChannelRules.parse(
                     options["channels"],
                     allow_missing=options["allow_missing_channel"],
@@ -224,6 +234,11 @@ def _check_early(
     check_choice("preset", options["preset"], PRESETS)
     if options["readers"] is not None:
         check_choice("readers", options["readers"], METHODS)
+    elif options["readers_as_bits"]:
+        raise ValueError(
+            "--readers-as-bits says how the labels of several readers are stored: pass --readers "
+            "consensus, staple or mean, too"
+        )
     for name in names:
         if not replan:
             check_new(out, name)

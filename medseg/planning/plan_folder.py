@@ -46,7 +46,7 @@ from medseg.planning.plan import (
     make_plan,
 )
 from medseg.planning.planned_folder import LISTS, PlannedFolder, describe_few
-from medseg.planning.reader_targets import make_targets
+from medseg.planning.reader_targets import make_targets, warn_of_bits
 from medseg.planning.remedies import name_remedy
 from medseg.planning.task import Choice, Preset
 
@@ -76,6 +76,7 @@ def plan_folder(
     classes: Mapping[str, Sequence[int]] | None = None,
     patients: str | None = None,
     readers: str | None = None,
+    readers_as_bits: bool = False,
     channels: ChannelRules | None = None,
     preset: Preset = "small",
     dims: Dims | None = None,
@@ -95,6 +96,7 @@ def plan_folder(
             `medseg.datasets.own.patients.find_patients`.
         readers: how the labels of several readers are combined, one of
             `medseg.datasets.own.readers.combine.METHODS`; None where each case has one label.
+        readers_as_bits: whether one label file of a case holds its readers as bits.
         channels: what a person says of those of the images; None to take them as found.
         preset: size of network and training, see `medseg.planning.plan.SIZES`.
         dims: of the network for volumes, "3d" if None; "2d" see `PlannedFolder.cut_into_slices`.
@@ -112,7 +114,7 @@ def plan_folder(
         out=lists / name,
         images=images,
         labels=labels,
-        several_readers=readers is not None,
+        several_readers=readers is not None and not readers_as_bits,
         channels=channels,
     )
     if bare := [pair.case for pair in cases.pairs if pair.label is None]:
@@ -120,7 +122,13 @@ def plan_folder(
             "left out, as images without a label: %s (%d)", shorten_list(bare), len(bare)
         )
     targets = make_targets(
-        cases, method=readers, data=data, name=name, out=lists / name, classes=classes
+        cases,
+        method=readers,
+        data=data,
+        name=name,
+        out=lists / name,
+        classes=classes,
+        as_bits=readers_as_bits,
     )
     cases = targets.cases
     labelled, lacking = align_channels(
@@ -143,6 +151,8 @@ def plan_folder(
     _warn_of_no_ct(labelled, facts)
     values = sorted({0, *targets.values}.union(*(one.counts for one in facts)))
     chosen = _name_values(values, facts, data, name) if named is None else dict(named)
+    if named is None and not declared:
+        warn_of_bits(values)
     facts = join_values(facts, chosen)
     found = replace(make_fingerprint(facts), values=tuple(values))
     if dims is not None and found.dimensions == 2:

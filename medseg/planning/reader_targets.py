@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.readers.agreement import Agreement, average
 from medseg.datasets.own.readers.combine import MEAN, MODEL
 from medseg.datasets.own.readers.join_readers import find_values, join_readers
+from medseg.datasets.own.readers.split_bits import OPTION, count_readers, split_bits
 from medseg.planning.task import Choice
 
 logger = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ def make_targets(
     name: str,
     out: Path,
     classes: Mapping[str, Sequence[int]] | None,
+    as_bits: bool = False,
 ) -> ReaderTargets:
     """Write the target of each case; where a case is faulty none is, and the faults are added.
 
@@ -89,12 +91,15 @@ def make_targets(
         data: folder of the dataset; `name` of the bundle: see `choose_classes`.
         out: folder of the datalist.
         classes: class name -> label values; None for those that the data name.
+        as_bits: whether one label of a case holds its readers as bits.
 
     Raises:
         ValueError: no case has labels of two readers, or no two readers share a voxel.
     """
     if method is None:
         return ReaderTargets(cases)
+    if as_bits:
+        cases = _split_bits(cases, out)
     labelled = [pair for pair in cases.pairs if pair.label is not None]
     held, faults = find_values(labelled)
     values = sorted(set().union({0}, *held))
@@ -104,7 +109,8 @@ def make_targets(
         return ReaderTargets(replace(cases, pairs=others, faults=[*cases.faults, *faults.values()]))
     if all(len(pair.readers) < 2 for pair in labelled):
         raise ValueError(
-            "no case has labels of two readers: leave --readers out, or correct the names of files"
+            "no case has labels of two readers: leave --readers out, correct the names of files, "
+            f"or pass {OPTION} where one file holds them so"
         )
     if classes is None:
         classes = cases.classes or choose_classes(data, name, values, mixed=are_mixed(held))
@@ -113,6 +119,29 @@ def make_targets(
     _warn_of_few(made.pairs)
     joined = replace(cases, pairs=made.pairs, classes=classes)
     return ReaderTargets(joined, method, values, made.agreement)
+
+
+def warn_of_bits(values: Collection[int]) -> None:
+    """Say that label values without names look like those of several readers in one file."""
+    if readers := count_readers(values):
+        logger.warning(
+            "the labels hold values up to %d, which may be %d readers as bits and no structures: "
+            "if so, pass --readers consensus %s",
+            *(max(values), readers, OPTION),
+        )
+
+
+def _split_bits(cases: FoundCases, out: Path) -> FoundCases:
+    if cases.rows:
+        raise ValueError(
+            f"{OPTION} is for label files, and these labels are of DICOM: leave it out"
+        )
+    if cases.faults:
+        return cases
+    labelled = [pair for pair in cases.pairs if pair.label is not None]
+    pairs, faults = split_bits(labelled, out)
+    bare = [pair for pair in cases.pairs if pair.label is None]
+    return replace(cases, pairs=[*pairs, *bare], faults=faults)
 
 
 def _find_taken_names(pairs: Sequence[Pair]) -> dict[str, str]:

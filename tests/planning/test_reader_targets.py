@@ -152,3 +152,37 @@ def test_soft_labels_are_not_planned_in_2d(data):
     add_readers(data)
     with pytest.raises(ValueError, match="soft labels are learnt in 3D alone: leave --dims out"):
         plan_folder("kidney", data, readers="mean", dims="2d")
+
+
+def write_bits(root):
+    """Three readers in one label of each case, of which the third marked a slice less."""
+    for file in (root / "labels").iterdir():
+        mask = np.zeros((12, 14, 10), np.uint8)
+        mask[3:8, 4:9, 2:7] = 3
+        mask[3:7, 4:9, 2:7] = 7
+        mask[9, 9, 9] = 4
+        save(root, file.name.removesuffix(".nii.gz"), mask)
+
+
+def test_readers_as_bits_of_one_file_are_read_as_several_files_are(data, caplog):
+    write_bits(data)
+    planned = plan_folder("kidney", data, readers="consensus", readers_as_bits=True)
+    assert planned.classes == {"kidney": [1]}
+    assert [one.counts[1] for one in planned.facts] == [5 * 5 * 5] * 6  # 2 of 3
+    first, second, _ = planned.readers.describe()[1:]
+    assert planned.readers.describe()[0].endswith("reader_1 (6), reader_2 (6), reader_3 (6)")
+    assert first == "kidney: reader_1 against reader_2: mean Dice 1.000, 6 cases"
+    assert second.startswith(f"kidney: reader_1 against reader_3: mean Dice {200 / 226:.3f}")
+    assert "bits 0, 1, 2 of the labels are 3 readers" in caplog.text
+
+
+def test_values_that_may_be_bits_are_told_with_the_remedy_where_nothing_names_them(data, caplog):
+    write_bits(data)
+    plan_folder("kidney", data)
+    assert "values up to 7, which may be 3 readers as bits" in caplog.text
+    assert "pass --readers consensus --readers-as-bits" in caplog.text
+    caplog.clear()
+    plan_folder("kidney", data, classes={"a": [3], "b": [4], "c": [7]})
+    assert "as bits" not in caplog.text
+    with pytest.raises(ValueError, match="or pass --readers-as-bits where one file holds them so"):
+        plan_folder("kidney", data, readers="consensus")
