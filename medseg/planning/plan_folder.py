@@ -60,6 +60,7 @@ CASE_FILES = (
     "labels/*.png",
     "masks/*.png",
     "readers/*.nii.gz",
+    "readers/*.png",
     "turned/*.nii.gz",
 )
 """What `plan_folder` writes beside the datalist: images and labels of DICOM, also those of each

@@ -334,3 +334,17 @@ def test_a_network_that_was_trained_for_it_segments_without_a_channel_and_says_s
     assert ended.exit_code == 0, ended.output
     assert "channel flair is missing" in ended.output
     assert nib.load("out/p6.nii.gz").header["intent_name"] == b"warned"
+
+
+def test_masks_of_readers_as_bits_are_gone_where_the_plan_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder, values in (("images", [9, 8, 7]), ("labels", [0, 1, 3])):
+        (tmp_path / "scans" / folder).mkdir(parents=True)
+        array = np.kron(np.array([values], np.uint8), np.ones((32, 16), np.uint8))
+        for case in "ab":
+            Image.fromarray(array).save(tmp_path / "scans" / folder / f"{case}.png")
+    words = ("new", "x", "--data", tmp_path / "scans", "--no-measure", "--readers-as-bits")
+    assert "pass --readers consensus, staple or mean, too" in run_medseg(*words).stderr
+    ended = run_medseg(*words, "--readers", "consensus")
+    assert "2 cases cannot be split" in ended.stderr
+    assert not (tmp_path / "data").exists()

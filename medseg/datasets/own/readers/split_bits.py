@@ -93,7 +93,7 @@ def _write(pair: Pair, bits: Sequence[int], folder: Path) -> Pair:
     label, grid = _read(pair)
     names = {f"reader_{number}": bit for number, bit in enumerate(bits, start=1)}
     readers = {
-        name: save_label(folder, f"{pair.case} {name}", (label >> bit & 1).astype(np.uint8), grid)
+        name: save_label(folder, f"{pair.case}_{name}", (label >> bit & 1).astype(np.uint8), grid)
         for name, bit in names.items()
     }
     return replace(pair, readers=readers)
