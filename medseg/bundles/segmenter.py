@@ -136,6 +136,7 @@ class Segmenter:
                     "or pass the array instead of the file"
                 )
             path = paths[0]
+            name = Path(path if isinstance(image, (list, tuple)) else image).name
             values, geometry, stated = read_image(self._reader, paths)
         else:
             if self.channels > 1:
@@ -144,11 +145,11 @@ class Segmenter:
                     "each in a list, or of a file with all"
                 )
             values, geometry = take_image(image, affine)
-            path = NAME
+            path = name = NAME
         self._memory.hold(values, geometry, stated)
         first = values[0] if values.ndim == 4 else values
         try:
-            case = self._preprocess({"case": Path(path).name, "image": path})
+            case = self._preprocess({"case": name, "image": path})
             output = self._predict(case)
         except RuntimeError as error:  # MONAI's own, around the one that says why
             cause = find_root_cause(error)

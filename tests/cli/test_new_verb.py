@@ -298,7 +298,9 @@ def test_channels_are_trained_on_and_segmented_whatever_form_they_come_in(two_ch
 
 
 @pytest.mark.long
-def test_channels_of_dicom_are_trained_on_and_found_again_in_a_new_study(tmp_path, monkeypatch):
+def test_channels_of_dicom_are_trained_on_and_found_again_in_a_new_study(
+    tmp_path, monkeypatch, caplog
+):
     monkeypatch.chdir(tmp_path)
     for patient in range(7):
         write_study(tmp_path / ("scans" if patient < 6 else "new"), patient)
