@@ -239,7 +239,7 @@ def _order(pairs: Sequence[Pair], rules: ChannelRules) -> tuple[list[Pair], list
     fullest = max((pair.channels for pair in pairs), key=len, default=())
     found = tuple(dict.fromkeys([*fullest, *(name for pair in pairs for name in pair.channels)]))
     names = rules.names or found
-    if unknown := [name for name in names if name not in found]:
+    if pairs and (unknown := [name for name in names if name not in found]):
         told = [name for name in found if name]
         there = f"the names of files tell {shorten_list(told)}" if told else "each case has one"
         raise ValueError(

@@ -25,7 +25,6 @@ from medseg.datasets.own.dicom.dicom_cases import (
 from medseg.datasets.own.dicom.labelled_series import LabelledSeries, LabelObject
 from medseg.datasets.own.dicom.segmentation_object import read_segments
 from medseg.datasets.own.dicom.structure_set import read_structures
-from medseg.datasets.own.dicom.study_channels import LABELLED
 from medseg.datasets.own.pair_files import Pair
 from medseg.geometry import Geometry
 from medseg.ingest.channels import lay_onto
@@ -120,8 +119,8 @@ def _write_images(case: DicomCase, out: Path, *, resample: bool) -> tuple[Pair, 
     for channel, series in case.images.items():
         image, own = read_series(series)
         called = (
-            f"{LABELLED}, {describe_briefly(case.series)},",
-            f"{channel}, {describe_briefly(series)},",
+            f"{describe_briefly(case.series)} of the labels",
+            f"{describe_briefly(series)} of {channel}",
         )
         image, covered = lay_onto(image, own, grid, names=called, resample=resample)
         if covered is not None:

@@ -102,7 +102,10 @@ def test_another_grid_is_resampled_onto_the_series_of_the_labels_by_request_alon
     write_coarse(studies, 0)
     found = find_cases(studies, out=tmp_path / "out", channels=BOTH)
     (fault,) = found.faults
-    assert "series 4 (MR, 12 slices), and flair, series 7 (MR, 7 slices), lie on different" in fault
+    assert (
+        "series 4 (MR, 12 slices) of the labels and series 7 (MR, 7 slices) of flair lie on"
+        in fault
+    )
     assert "--resample-channels" in fault
     rules = ChannelRules(("flair", "t1"), resample=True)
     found = find_cases(studies, out=tmp_path / "more", channels=rules)
@@ -115,6 +118,17 @@ def test_another_grid_is_resampled_onto_the_series_of_the_labels_by_request_alon
     np.testing.assert_array_equal(load(found.pairs[1].images[0])[0], make_image(1, sign=-1).T)
     assert "case case_001: flair was resampled onto the series of the labels" in caplog.text
     assert "drawn on another series than flair: case_001, case_003, case_004" in caplog.text
+
+
+@pytest.mark.long
+def test_where_no_case_is_without_a_fault_the_faults_are_told(studies, caplog):
+    for patient in (0, 2, 3):
+        write_coarse(studies, patient)
+    shutil.rmtree(studies / "p1")
+    ended = new("--channels", "flair,t1")
+    assert ended.exit_code == 2
+    assert "3 faults in the data, listed above" in ended.stderr
+    assert "series 7 (MR, 7 slices) of flair lie on different grids" in caplog.text
 
 
 def test_another_frame_of_reference_is_refused_even_by_request(studies, tmp_path):
