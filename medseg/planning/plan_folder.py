@@ -18,12 +18,14 @@ from medseg.datasets.own.class_names import (
     are_mixed,
     choose_classes,
     find_ignored,
+    read_classes,
     read_declared_values,
 )
 from medseg.datasets.own.dicom.dicom_cases import UNMATCHED
 from medseg.datasets.own.find_cases import FoundCases, find_cases
 from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.patients import describe_shared_names, find_patients
+from medseg.datasets.own.segment_names import name_segments
 from medseg.datasets.own.turn_labels import turn_labels
 from medseg.ingest import IngestError
 from medseg.ingest.file_words import find_kind
@@ -62,9 +64,11 @@ CASE_FILES = (
     "readers/*.nii.gz",
     "readers/*.png",
     "turned/*.nii.gz",
+    "named/*.nii.gz",
 )
 """What `plan_folder` writes beside the datalist: images and labels of DICOM, also those of each
-reader, targets of readers, masks, and labels turned onto the axes of their images."""
+reader, targets of readers, masks, labels turned onto the axes of their images, and labels of
+segments with the values that most cases have."""
 
 
 def plan_folder(
@@ -122,6 +126,7 @@ def plan_folder(
         logger.warning(
             "left out, as images without a label: %s (%d)", shorten_list(bare), len(bare)
         )
+    cases = _name_segments(cases, lists / name, read_classes(data) if classes is None else classes)
     targets = make_targets(
         cases,
         method=readers,
@@ -151,8 +156,16 @@ def plan_folder(
     )
     _warn_of_no_ct(labelled, facts)
     values = sorted({0, *targets.values}.union(*(one.counts for one in facts)))
-    chosen = _name_values(values, facts, data, name) if named is None else dict(named)
-    if named is None and not declared:
+    chosen = (
+        choose_classes(
+            *(data, name, values),
+            mixed=are_mixed(one.counts for one in facts),
+            segments=cases.segments,
+        )
+        if named is None
+        else dict(named)
+    )
+    if named is None and not declared and not cases.segments:
         warn_of_bits(values)
     facts = join_values(facts, chosen)
     found = replace(make_fingerprint(facts), values=tuple(values))
@@ -218,12 +231,14 @@ def _check_pattern(patients: str | None) -> None:
         ) from error
 
 
-def _name_values(
-    values: Sequence[int], facts: Sequence[CaseFacts], data: Path, name: str
-) -> dict[str, list[int]]:
-    """A class for each value, or those of dataset.json, see `choose_classes`."""
-    mixed = are_mixed(one.counts for one in facts)
-    return choose_classes(data, name, values, mixed=mixed)
+def _name_segments(
+    cases: FoundCases, out: Path, declared: Mapping[str, Sequence[int]]
+) -> FoundCases:
+    """The cases with one label value for each name of a segment, see `name_segments`."""
+    if cases.faults:
+        return cases
+    made = name_segments(cases.pairs, out, declared=declared)
+    return replace(cases, pairs=made.pairs, faults=made.faults, segments=made.classes)
 
 
 def _choose_ignored(values: Sequence[int]) -> list[Choice]:

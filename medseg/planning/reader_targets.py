@@ -113,7 +113,9 @@ def make_targets(
             f"or pass {OPTION} where one file holds them so"
         )
     if classes is None:
-        classes = cases.classes or choose_classes(data, name, values, mixed=are_mixed(held))
+        classes = cases.classes or choose_classes(
+            *(data, name, values), mixed=are_mixed(held), segments=cases.segments
+        )
     ignored = [value for value in find_ignored(data) if value in values]
     made = join_readers(labelled, out, classes=classes, method=method, ignored=ignored)
     _warn_of_few(made.pairs)

@@ -5,6 +5,7 @@ import logging
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813 -- the name its manual uses
 from PIL import Image
 
 from medseg.datasets import prepared
@@ -284,3 +285,25 @@ def test_a_label_along_other_axes_is_planned_like_the_same_along_those_of_its_im
     (turned,) = (case["label"] for case in cases if case["case"] == "p0_0")
     assert nib.load(turned).shape == (12, 14, 10)
     np.testing.assert_array_equal(nib.load(turned).get_fdata(), values)
+
+
+def test_names_of_segments_are_the_classes_and_one_label_that_exchanges_them_is_mended(
+    data, caplog
+):
+    for number in range(6):
+        source = data / "labels" / f"p{number // 2}_{number}.nii.gz"
+        label = sitk.ReadImage(str(source))
+        label[0, 0, 0], names = 2, ("kidney", "cyst")
+        for segment, name in enumerate(names if number else names[::-1]):
+            label.SetMetaData(f"Segment{segment}_Name", name)
+            label.SetMetaData(f"Segment{segment}_LabelValue", str(segment + 1))
+            label.SetMetaData(f"Segment{segment}_Layer", "0")
+        sitk.WriteImage(label, str(source.with_suffix("").with_suffix(".seg.nrrd")))
+        source.unlink()
+    planned = plan_folder("x", data)
+    assert planned.classes == {"kidney": [1], "cyst": [2]}
+    assert planned.facts[0].counts[2] > planned.facts[1].counts[2]
+    assert "named" in planned.items[0]["label"]
+    assert "(p0_0)" in caplog.text
+    with pytest.raises(ValueError, match="1 fault in the data"):
+        plan_folder("x", data, classes={"kidney": [1], "cyst": [2]})

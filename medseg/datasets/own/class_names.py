@@ -18,9 +18,14 @@ _BACKGROUND, _IGNORE = "background", "ignore"
 
 
 def choose_classes(
-    folder: Path, name: str, values: Sequence[int], *, mixed: bool = False
+    folder: Path,
+    name: str,
+    values: Sequence[int],
+    *,
+    mixed: bool = False,
+    segments: Mapping[str, Sequence[int]] | None = None,
 ) -> dict[str, list[int]]:
-    """Class name -> label values: those of dataset.json, else one class for each value.
+    """Class name -> label values: those of dataset.json, else of segments, else one each.
 
     The form of MSD is {"1": "liver"}, that of nnU-Net {"liver": 1}, or {"whole": [1, 2]} for
     regions that lie within each other. A single value is called as the bundle.
@@ -29,6 +34,7 @@ def choose_classes(
         folder: of the dataset.
         name: of the bundle.
         values: that occur in the labels, background included.
+        segments: class name -> label values of the segments that label files name.
         mixed: whether these are masks of 0 and 1 and of 0 and 255, see `are_mixed`: one class.
 
     Raises:
@@ -38,20 +44,42 @@ def choose_classes(
         >>> choose_classes(Path("no such folder"), "kidney", [0, 1])
         {'kidney': [1]}
     """
-    named = _read_labels(folder, _read_names)
-    kept = {label: each for label, each in named.items() if set(each) & set(values)}
-    if gone := sorted(named.keys() - kept.keys()):
-        logger.warning("dataset.json names %s, which no label holds: left out", shorten_list(gone))
-    if kept:
+    if kept := _keep_present(read_classes(folder), values, "dataset.json names"):
         return kept
+    ignored = find_ignored(folder)
+    foreground = [value for value in values if value and value not in ignored]
+    if segments and (kept := _keep_present(segments, values, "there are segments")):
+        bare = {*foreground}.difference(*kept.values())
+        return {**kept, **{f"label_{value}": [value] for value in sorted(bare)}}
     if mixed:
         logger.warning("masks of 0 and 1, and others of 0 and 255: both values are class %s", name)
         return {name: [1, 255]}
-    ignored = find_ignored(folder)
-    foreground = [value for value in values if value and value not in ignored]
     if len(foreground) == 1:
         return {name: foreground}
     return {f"label_{value}": [value] for value in foreground}
+
+
+def read_classes(folder: Path) -> dict[str, list[int]]:
+    """Class name -> label values of dataset.json, without background and what is ignored.
+
+    Raises:
+        ValueError: dataset.json is damaged.
+
+    Example:
+        >>> read_classes(Path("no such folder"))
+        {}
+    """
+    return _read_labels(folder, _read_names)
+
+
+def _keep_present(
+    named: Mapping[str, Sequence[int]], values: Collection[int], source: str
+) -> dict[str, list[int]]:
+    """The classes of which a label holds a value; the others are told."""
+    kept = {label: list(each) for label, each in named.items() if {*each} & {*values}}
+    if gone := sorted(named.keys() - kept.keys()):
+        logger.warning("%s %s, which no label holds: left out", source, shorten_list(gone))
+    return kept
 
 
 def are_mixed(labels: Iterable[Collection[int]]) -> bool:

@@ -7,7 +7,7 @@ Segmentation or RT Structure Set that was drawn on them, all others by the names
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from medseg.datasets.own.channels import ChannelRules
@@ -31,12 +31,14 @@ class FoundCases:
         faults: what is wrong, a line for each.
         classes: class name -> label values, where the data name them.
         rows: of DICOM: case, folder of the series, object, and what its names became.
+        segments: class name -> label values, where label files name their segments.
     """
 
     pairs: Sequence[Pair]
     faults: Sequence[str]
     classes: Mapping[str, Sequence[int]] | None = None
     rows: Sequence[tuple[str, str, str, str]] = ()
+    segments: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 def find_cases(

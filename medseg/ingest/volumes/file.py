@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from medseg.base.text import warn_once
 from medseg.geometry import Geometry
 from medseg.ingest.checks import check_finite, check_room
 from medseg.ingest.content import make_content_error
@@ -25,7 +26,7 @@ from medseg.ingest.volumes.metaimage_header import parse_metaimage
 from medseg.ingest.volumes.mgh_header import parse_mgh
 from medseg.ingest.volumes.nifti_header import parse_nifti
 from medseg.ingest.volumes.nrrd_header import parse_nrrd
-from medseg.ingest.volumes.nrrd_segments import join_layers
+from medseg.ingest.volumes.nrrd_segments import describe_segments, join_layers
 from medseg.ingest.volumes.voxels import apply_scaling, check_promise, read_volumes, read_voxels
 
 logger = logging.getLogger(__name__)
@@ -112,9 +113,12 @@ def load_volumes(
 
 
 def _log_notes(header: VolumeHeader) -> None:
-    """Log what was assumed of a file."""
+    """Log what was assumed of a file; names of segments once for all files that share them."""
     for reason, finding in header.notes:
-        logger.warning("%s", explain(reason, finding))
+        if reason is Reason.SEGMENTS:
+            warn_once(logger, explain(reason, describe_segments(header.segments)))
+        else:
+            logger.warning("%s", explain(reason, finding))
 
 
 def read_file_header(

@@ -10,7 +10,7 @@ https://slicer.readthedocs.io/en/latest/developer_guide/modules/segmentations.ht
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -54,8 +54,12 @@ def read_segments(
         raise IngestError(Reason.UNREADABLE, finding) from error
     if not segments:
         return (), ()
-    listed = ", ".join(f"{s.value} is {s.name}" for s in segments)
-    return segments, ((Reason.SEGMENTS, f"in {path} {listed}"),)
+    return segments, ((Reason.SEGMENTS, f"in {path} {describe_segments(segments)}"),)
+
+
+def describe_segments(segments: Iterable[Segment]) -> str:
+    """The value and the name of each."""
+    return ", ".join(f"{each.value} is {each.name}" for each in segments)
 
 
 def find_uncropped_grid(

@@ -95,3 +95,12 @@ def test_the_ignored_value_of_nnunet_is_found_and_no_class(tmp_path):
     assert find_ignored(tmp_path) == [7]
     assert choose_classes(tmp_path, "x", [0, 1, 7]) == {"a": [1]}
     assert choose_classes(tmp_path, "x", [0, 3, 7]) == {"x": [3]}
+
+
+def test_segments_that_are_named_are_classes_and_other_values_have_one_each(tmp_path, caplog):
+    segments = {"kidney": [2], "cyst": [5]}
+    made = choose_classes(tmp_path, "x", [0, 2, 3], segments=segments)
+    assert made == {"kidney": [2], "label_3": [3]}
+    assert "there are segments cyst, which no label holds: left out" in caplog.text
+    (tmp_path / "dataset.json").write_text('{"labels": {"background": 0, "a": 2}}')
+    assert choose_classes(tmp_path, "x", [0, 2], segments=segments) == {"a": [2]}

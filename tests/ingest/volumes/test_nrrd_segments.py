@@ -61,6 +61,13 @@ def test_segments_of_one_layer_keep_their_values_and_are_named(tmp_path, caplog)
     assert (row.verdict, row.reason) == (Verdict.ACCEPT, Reason.SEGMENTS)
 
 
+def test_names_of_segments_are_told_once_for_all_files_that_share_them(tmp_path, caplog):
+    for name in "ab":
+        path = tmp_path / f"{name}.seg.nrrd"
+        load(write(path, [block(3, at=(0, 0, 0))], segments=[("spleen told once", 3, 0)]))
+    assert caplog.text.count("3 is spleen told once") == 1
+
+
 @pytest.mark.parametrize("world", ["LPS", "RAS"])
 def test_a_cropped_segmentation_lies_on_the_grid_of_its_image(world, tmp_path):
     layer = block(1, at=(0, 1, 2))
