@@ -13,7 +13,16 @@ _BIDS = re.compile(r"(?:^|/)(sub-[A-Za-z0-9]+)(?=[_/])")
 
 FEWEST_NAMES, MOST_CASES = 3, 12
 """Names without their last word are taken for those of patients, if there are so many of them at
-least, with so many cases each at most; else they are of a study or a site."""
+least, with so many cases each at most; else they are of a study or a site, unless a word of them is
+a patient's."""
+
+_NO_YEAR = r"(?!(?:19|20)\d\d(?:_|$))"
+_NUMBERED = re.compile(
+    r"(?:(?:^|_)(?:p|pt|pat|patient|s|sub|subj|subject|id|case|vol|volume|scan)[-_]?|^)"
+    rf"{_NO_YEAR}\d+(?:_|$)",
+    re.IGNORECASE,
+)
+_LONG_NUMBER = re.compile(rf"(?:^|_)[A-Za-z]*-?{_NO_YEAR}\d{{3,}}(?:_|$)")
 
 
 def find_patients(pairs: Sequence[Pair], folder: Path, pattern: str | None) -> list[str]:
@@ -49,16 +58,30 @@ def describe_shared_names(cases: Sequence[str]) -> str:
         'names look as if some patients had several cases (p1 has 2), an'
         >>> describe_shared_names(["p_1", "p_2", "p_3", "p_4"])
         ''
+        >>> describe_shared_names(["p1_1", "p1_2", "p1_3", "p1_4"])[:63]
+        'names look as if some patients had several cases (p1 has 4), an'
     """
     counts = Counter(case.rpartition("_")[0] for case in cases)
-    most, count = max(counts.items(), key=lambda item: item[1], default=("", 0))
-    if "" in counts or count < 2 or len(counts) < FEWEST_NAMES or count > MOST_CASES:
+    sure = {name: n for name, n in counts.items() if _is_of_patient(name, len(counts))}
+    if max(sure.values(), default=0) > 1:
+        likely = sure
+    elif "" in counts or len(counts) < FEWEST_NAMES or max(counts.values()) > MOST_CASES:
+        return ""
+    else:
+        likely = counts
+    most, count = max(likely.items(), key=lambda item: item[1])
+    if count < 2:
         return ""
     return (
         f"names look as if some patients had several cases ({most} has {count}), and each case "
         "counts as a patient of its own, so that a split may separate them: pass --patients "
         "'(.+)_' if what stands before the last _ is the patient"
     )
+
+
+def _is_of_patient(name: str, names: int) -> bool:
+    """Whether names state a patient: p01 or 17, or, where they differ in it, ABC0001."""
+    return bool(_NUMBERED.search(name) or (names >= FEWEST_NAMES and _LONG_NUMBER.search(name)))
 
 
 def _match(pattern: str, pair: Pair, folder: Path) -> str:

@@ -60,6 +60,16 @@ def test_a_pattern_that_finds_no_group_is_refused(pattern):
         ([f"LIDC_IDRI_{n}_{k}" for n in range(9) for k in range(2)], "LIDC_IDRI_0 has 2"),
         ([f"hippocampus_{n:03}" for n in range(99)], ""),  # one name, of the study
         ([f"site{s}_{n}" for s in range(4) for n in range(50)], ""),  # of each site
+        ([f"p01_{n}" for n in range(10)], "p01 has 10"),  # all of one patient
+        ([f"patient_{p}_{n}" for p in (1, 2) for n in range(10)], "patient_1 has 10"),
+        ([f"p{p}_slice_{n:03}" for p in range(3) for n in range(30)], "p0_slice has 30"),
+        ([f"TCGA_CS_{p}_{n}" for p in range(4940, 4944) for n in range(20)], "TCGA_CS_4940 has 20"),
+        (["p1_0", "p1_1", "other"], "p1 has 2"),
+        ([f"LIDC_IDRI_{n:04}_00" for n in range(50)], ""),
+        ([f"{name}_{n:05}" for n in range(50) for name in ("KiTS19", "FLARE22_Ts")], ""),
+        ([f"{name}_{n:05}" for n in range(50) for name in ("BraTS2021", "2019")], ""),
+        ([f"Task_04_{n}" for n in range(50)], ""),
+        ([f"case_{n}" for n in range(50)], ""),
         (["a", "b", "c", "d"], ""),
         (["p1_a", "p2_a", "p3_a"], ""),
         ([], ""),
