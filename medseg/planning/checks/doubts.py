@@ -27,7 +27,7 @@ FEWEST = 8
 """Of fewer cases none is told from the others."""
 
 LEAST_FACTOR = 1.5
-"""A size that is far from the others is also so many times as large or small."""
+"""A size or value that is far from the others is also so many times as large or small."""
 
 MIRRORED = 1.25
 """A label that fits the others so much better when it is mirrored may be mirrored."""
@@ -42,7 +42,10 @@ MOST_INVERTED = 0.2
 """Labels of more cases than this part are not inverted: structures may be so large."""
 
 MOST_ODD = 0.05
-"""Of more cases than this part, and than two, values are not odd: MR images have many scales."""
+"""Where more cases than this part, and than two, have odd values, the images have several scales, as
+those of MR, and only the few are odd that are `FARTHEST_FACTOR` times farther off than the rest."""
+
+FARTHEST_FACTOR = 5.0
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def _find_odd_labels(facts: Sequence[CaseFacts]) -> Iterator[Doubt]:
 
 
 def _find_odd_values(facts: Sequence[CaseFacts]) -> Iterator[Doubt]:
-    """Values of a channel far from those of the others; many such cases are a second kind."""
+    """Values of a channel far from those of the others; of many such cases the farthest."""
     for place in range(len(facts[0].channels)):
         having = [(one.case, one.channels[place]) for one in facts]
         those = [(case, c) for case, c in having if c is not None and len(c.foreground)]
@@ -151,13 +154,24 @@ def _find_odd_channels(those: Sequence[tuple[str, ChannelFacts]]) -> Iterator[Do
     middles = np.array([np.median(channel.foreground) for _, channel in those], float)
     middle = float(np.median(middles))
     away = np.abs(middles - middle)
-    far = away > max(OUTLIER * SD * float(np.median(away)), 1e-9)
-    if far.sum() > max(MOST_ODD * len(those), 2):
-        return
-    for number in np.flatnonzero(far).tolist():
+    limit = max(OUTLIER * SD * float(np.median(away)), 1e-9)
+    factors = _find_factors(middles, middle)
+    far = np.flatnonzero((away > limit) & (factors > LEAST_FACTOR))
+    most = int(max(MOST_ODD * len(those), 2))
+    if len(far) > most:
+        next_farthest = np.sort(factors[far])[-most - 1]
+        far = far[factors[far] > FARTHEST_FACTOR * next_farthest]
+    for number in far.tolist():
         case, channel = those[number]
         said = f"median value within labels {middles[number]:.4g}, of the others {middle:.4g}"
         yield Doubt(case, f"{channel.name}: {said}" if channel.name else said)
+
+
+def _find_factors(values: NDArray[np.float64], middle: float) -> NDArray[np.float64]:
+    """How many times as large or small as the middle each value is; of the other sign infinite."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = values / middle
+        return np.where(ratios > 0, np.maximum(ratios, 1 / ratios), np.inf)
 
 
 def _find_inverted(facts: Sequence[CaseFacts]) -> Iterator[tuple[str, str]]:

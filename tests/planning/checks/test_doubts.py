@@ -109,6 +109,22 @@ def test_images_of_several_scales_are_not_odd():
     assert find_doubts(facts) == []
 
 
+@pytest.mark.parametrize("scale", [1000, 0.001, -10])
+def test_an_image_that_is_far_off_is_odd_among_images_of_several_scales_too(scale):
+    facts = make_facts()
+    for number, factor in {3: 2, 5: 2.5, 8: 0.4, 11: 3, 7: scale}.items():
+        facts[number] = replace(facts[number], channels=(values(np.full(500, 100 * factor)),))
+    (doubt,) = find_doubts(facts)
+    assert doubt.case == "c7"
+    assert doubt.finding.startswith(f"median value within labels {100 * scale:.4g}, of the others")
+
+
+def test_a_trivial_difference_of_values_is_not_odd_however_alike_the_others_are():
+    facts = [replace(one, channels=(values(np.full(500, 163.3)),)) for one in make_facts()]
+    facts[7] = replace(facts[7], channels=(values(np.full(500, 162.7)),))
+    assert find_doubts(facts) == []
+
+
 def test_a_label_that_many_lack_is_not_missed():
     facts = [replace(one, counts={1: 900}) if n % 2 else one for n, one in enumerate(make_facts())]
     assert not [one for one in find_doubts(facts) if "has no label" in one.finding]
