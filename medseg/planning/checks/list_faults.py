@@ -15,6 +15,7 @@ MOST_ALIKE = 3
 _FILE = re.compile(r"[^\s,:;()'\"]*(?:/|\.[A-Za-z])[^\s,:;()'\"]*")
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w])")
 _PLURAL = re.compile(r"(?<=# )(\w+)s\b")
+_LINE = re.compile(r"line (\d+) of (\S+)")
 _LIST = re.compile(r"([@#])(?:(?:, | and )\1)*(?: and # more)?")
 
 
@@ -62,4 +63,7 @@ def _join(alike: Sequence[tuple[str, str]]) -> list[str]:
         return lines
     noun = "cases" if alike[0][1] else "files"
     others = [case or "".join(_FILE.findall(fault)[:1]) or fault for fault, case in alike[1:]]
+    of_table = [_LINE.match(line) for line in lines]
+    if all(of_table) and len({match[2] for match in of_table if match}) == 1:
+        noun, others = "lines", [match[1] for match in of_table[1:] if match]
     return [f"{lines[0]}; likewise in {len(others)} other {noun}: {shorten_list(others)}"]

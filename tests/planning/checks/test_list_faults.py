@@ -37,6 +37,12 @@ def test_files_without_a_case_are_named_by_their_paths():
     )
 
 
+def test_faults_of_one_table_are_named_by_their_lines():
+    faults = [f"line {n} of cases.csv has more cells than the 2 columns" for n in range(2, 8)]
+    (line,) = list_faults(faults, CASES)
+    assert line == f"{faults[0]}; likewise in 5 other lines: 3, 4, 5, 6, 7"
+
+
 def test_names_of_cases_that_begin_alike_are_told_apart():
     names = ["a", "a b", "a b c", "d"]
     (line,) = list_faults([f"case {name}: it is odd: mend it" for name in names], names)
