@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -97,12 +97,18 @@ class Fingerprint:
         return max(self.spacing_mm) / min(self.spacing_mm)
 
 
-def make_fingerprint(facts: Sequence[CaseFacts]) -> Fingerprint:
+def make_fingerprint(
+    facts: Sequence[CaseFacts], *, classes: Collection[str] | None = None
+) -> Fingerprint:
     """Put the facts of all cases together.
+
+    Args:
+        facts: of each case.
+        classes: names of the classes, where a person or dataset.json declares them.
 
     Raises:
         ValueError: no cases, cases of different dimensions or channels, no label in any, or more
-            values than `MOST_VALUES`.
+            classes, or else values that no one declares, than `MOST_VALUES`.
     """
     if not facts:
         raise ValueError("no case can be used: mend the faults above")
@@ -110,7 +116,10 @@ def make_fingerprint(facts: Sequence[CaseFacts]) -> Fingerprint:
     values = sorted({value for one in facts for value in one.counts} | {0})
     if values == [0]:
         raise ValueError("no label map holds anything but background: check the labels")
-    _check_values(facts, values, most=MOST_VALUES[dimensions])
+    if classes is None:
+        _check_values(facts, values, most=MOST_VALUES[dimensions])
+    else:
+        _check_classes(classes, most=MOST_VALUES[dimensions])
     spacing = np.array([one.spacing_mm for one in facts])
     shape = np.array([one.shape for one in facts])
     median = np.median(spacing, axis=0)
@@ -181,7 +190,16 @@ def _check_values(facts: Sequence[CaseFacts], values: Sequence[int], *, most: in
             f"the labels hold {len(values)} different values, from {values[0]} to {values[-1]}, "
             f"and that of case {worst.case} alone {len(worst.counts)}, of {most} at most: give "
             "labels instead of images or of masks that were once JPEG, and where each value is a "
-            "structure, join some"
+            "structure, gather some in one class by --classes"
+        )
+
+
+def _check_classes(classes: Collection[str], *, most: int) -> None:
+    """Refuse more classes than a network has."""
+    if len(classes) >= most:
+        raise ValueError(
+            f"{len(classes)} classes are declared, and a network has {most - 1} at most beside the "
+            "background: gather some in one class, or leave some out, by --classes"
         )
 
 

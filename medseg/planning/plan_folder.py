@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from tqdm import tqdm
-
-from medseg.base.console_streams import is_on_terminal
 from medseg.base.text import count_noun, shorten_list
 from medseg.datasets.own.channels import ChannelRules, align_channels
 from medseg.datasets.own.class_names import (
@@ -27,19 +24,11 @@ from medseg.datasets.own.pair_files import Pair
 from medseg.datasets.own.patients import describe_shared_names, find_patients
 from medseg.datasets.own.segment_names import name_segments
 from medseg.datasets.own.turn_labels import turn_labels
-from medseg.ingest import IngestError
 from medseg.ingest.file_words import find_kind
-from medseg.ingest.reasons import Reason
-from medseg.planning.case_facts import CaseFacts, measure_case
-from medseg.planning.checks.doubts import find_doubts
-from medseg.planning.checks.label_values import (
-    check_classes,
-    find_empty,
-    find_undeclared,
-    warn_of_rare,
-)
-from medseg.planning.checks.list_faults import list_faults
-from medseg.planning.checks.odd_values import find_odd_values, join_values
+from medseg.planning.case_facts import CaseFacts
+from medseg.planning.checks.doubts import find_doubts, warn_of_few
+from medseg.planning.checks.label_values import check_classes, warn_of_rare
+from medseg.planning.checks.odd_values import join_values
 from medseg.planning.fingerprint import Fingerprint, make_fingerprint
 from medseg.planning.plan import (
     CHANNEL_DROPOUT,
@@ -48,8 +37,8 @@ from medseg.planning.plan import (
     make_plan,
 )
 from medseg.planning.planned_folder import LISTS, PlannedFolder, describe_few
+from medseg.planning.read_cases import read_cases
 from medseg.planning.reader_targets import make_targets, warn_of_bits
-from medseg.planning.remedies import name_remedy
 from medseg.planning.task import Choice, Preset
 
 logger = logging.getLogger(__name__)
@@ -147,7 +136,7 @@ def plan_folder(
     items = [_list_item(pair, owner) for pair, owner in zip(labelled, owners, strict=True)]
     named = cases.classes if classes is None else classes
     declared = read_declared_values(data) if named is None else ()
-    facts = _measure(
+    facts = read_cases(
         labelled,
         [*cases.faults, *lacking],
         declared=declared,
@@ -168,7 +157,9 @@ def plan_folder(
     if named is None and not declared and not cases.segments:
         warn_of_bits(values)
     facts = join_values(facts, chosen)
-    found = replace(make_fingerprint(facts), values=tuple(values))
+    are_declared = bool(declared) or named is not None
+    made = make_fingerprint(facts, classes=chosen if are_declared else None)
+    found = replace(made, values=tuple(values))
     if dims is not None and found.dimensions == 2:
         raise ValueError("the images are pictures, which are planned in 2D: leave --dims out")
     plan = [*make_plan(found, preset=preset), *_choose_channels(found, channels)]
@@ -187,6 +178,7 @@ def plan_folder(
         logger.warning(said)
     if folds is None:
         _check_patients(items, _find_source_of_patients(data, cases, patients))
+    warn_of_few(facts)
     planned = PlannedFolder(
         name=name,
         items=items,
@@ -326,46 +318,6 @@ def _choose_channels(found: Fingerprint, rules: ChannelRules) -> list[Choice]:
         why = "the chance that a step trains without a channel, since cases may lack some"
         choices.append(Choice("channel_dropout", CHANNEL_DROPOUT, why))
     return choices
-
-
-def _measure(
-    pairs: Sequence[Pair],
-    faults: Sequence[str],
-    *,
-    declared: Collection[int] = (),
-    classes: Mapping[str, Sequence[int]],
-    resample: bool = False,
-) -> list[CaseFacts]:
-    """The facts of all cases; all faults are logged before one of them is raised."""
-    found, all_faults = [], list(faults)
-    for pair in tqdm(pairs, "reading cases", leave=False, disable=not is_on_terminal()):
-        try:
-            found.append(measure_case(pair, resample_channels=resample))
-        except ValueError as fault:
-            if not _is_known(fault, pair.case, faults):
-                all_faults.append(str(fault))
-    known = {*declared}.union(*classes.values())
-    mixed = {1, 255} if are_mixed(one.counts for one in found) else set()
-    all_faults += find_undeclared(found, declared) or find_odd_values(found, known | mixed)
-    if all_faults:
-        empty = [
-            f"case {case}: its label holds background alone: correct it if it is unfinished"
-            for case in find_empty(found)
-        ]
-        for line in list_faults([*all_faults, *empty], [pair.case for pair in pairs]):
-            logger.warning("%s", name_remedy(line))
-        raise ValueError(
-            f"{count_noun(len(all_faults), 'fault')} in the data, listed above: mend them, or take "
-            "these cases out of the folder"
-        )
-    return found
-
-
-def _is_known(fault: ValueError, case: str, faults: Sequence[str]) -> bool:
-    """Whether a case has more volumes than it should, and a fault says so already."""
-    cause = fault.__cause__
-    is_of_volumes = isinstance(cause, IngestError) and cause.code is Reason.NOT_3D
-    return is_of_volumes and any(line.startswith(f"case {case} ") for line in faults)
 
 
 def _list_item(pair: Pair, patient: str) -> dict[str, Any]:

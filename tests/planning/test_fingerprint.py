@@ -130,3 +130,10 @@ def test_parts_are_counted_by_case_and_measured_together():
     assert found.parts == {1: 2.5, 2: 1.0}
     assert found.part_mm == pytest.approx({1: (30 * 4) ** (1 / 3), 2: (250 * 4) ** (1 / 3)})
     assert found.anisotropy == 4
+
+
+def test_declared_classes_are_counted_in_the_place_of_values():
+    many = [facts(), facts("b", counts=dict.fromkeys(range(200), 5))]
+    with pytest.raises(ValueError, match=r"^199 classes are declared, and a network has 129 at "):
+        make_fingerprint(many, classes={f"s{n}": [n] for n in range(1, 200)})
+    assert len(make_fingerprint(many, classes={"low": [*range(90)], "high": [91]}).values) == 200

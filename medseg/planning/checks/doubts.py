@@ -42,8 +42,8 @@ MOST_INVERTED = 0.2
 """Labels of more cases than this part are not inverted: structures may be so large."""
 
 MOST_ODD = 0.05
-"""Where more cases than this part, and than two, have odd values, the images have several scales, as
-those of MR, and only the few are odd that are `FARTHEST_FACTOR` times farther off than the rest."""
+"""Where more cases than this part, and than two, have odd values, images have several scales, as
+those of MR, and only those few are odd that are `FARTHEST_FACTOR` times farther off."""
 
 FARTHEST_FACTOR = 5.0
 
@@ -67,7 +67,7 @@ def find_doubts(facts: Sequence[CaseFacts]) -> list[Doubt]:
     Looked at are the size of voxels and images, the volume of each label, the values of the image
     within labels, whether labels lie elsewhere in the image, and whether mirrored they would fit
     the others better. What is left of labels that are shifted a little is found by `medseg
-    crossval`. Of less than `FEWEST` cases these are not compared, and a line says so. However few
+    crossval`. Of less than `FEWEST` cases these are not compared, see `warn_of_few`. However few
     there are, an image of a single value or of as few as a mask is odd, and so are channels that
     are exchanged or the same, and labels that may be inverted.
 
@@ -89,14 +89,18 @@ def find_doubts(facts: Sequence[CaseFacts]) -> list[Doubt]:
             *_find_odd_values(facts),
             *_find_odd_places(facts),
         ]
-    elif facts:
+    order = {one.case: number for number, one in enumerate(facts)}
+    return sorted(doubts, key=lambda doubt: order[doubt.case])
+
+
+def warn_of_few(facts: Sequence[CaseFacts]) -> None:
+    """Say where there are too few cases to tell one from the others."""
+    if 0 < len(facts) < FEWEST:
         logger.warning(
             "%s: sizes, values and places of labels are compared from %d on; look at the pictures "
             "in plan.html",
             *(count_noun(len(facts), "case"), FEWEST),
         )
-    order = {one.case: number for number, one in enumerate(facts)}
-    return sorted(doubts, key=lambda doubt: order[doubt.case])
 
 
 def _find_constant(facts: Sequence[CaseFacts]) -> Iterator[Doubt]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from medseg.planning.case_facts import THUMBNAIL, CaseFacts, ChannelFacts
-from medseg.planning.checks.doubts import find_doubts
+from medseg.planning.checks.doubts import find_doubts, warn_of_few
 
 
 def place(start):
@@ -134,9 +134,10 @@ def test_of_few_cases_none_is_told_from_the_others_and_a_line_says_so(caplog):
     facts = make_facts(6)
     facts[0] = replace(facts[0], spacing_mm=(9.0, 9.0, 9.0))
     assert find_doubts(facts) == []
+    warn_of_few(facts)
     assert "6 cases: sizes, values and places of labels are compared from 8 on" in caplog.text
     caplog.clear()
-    find_doubts(make_facts(8))
+    warn_of_few(make_facts(8))
     assert not caplog.text
 
 
