@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -156,6 +157,7 @@ def new(
         from medseg.datasets.own.channels import ChannelRules
         from medseg.datasets.own.class_names import parse_classes
         from medseg.inference.tiles.memory_plan import parse_bytes
+        from medseg.planning.collect_notes import collect_notes
         from medseg.planning.plan_folder import CASE_FILES, plan_folder
         from medseg.planning.planned_folder import LIST_FILES, LISTS
 
@@ -168,28 +170,29 @@ def new(
             undo_large_on_error(folder, CASE_FILES),
             undo_on_error([folder / file for file in LIST_FILES]),
         ):
-            planned = plan_folder(
-                name,
-                data,
-                images=options["images"],
-                labels=options["labels"],
-                classes=given,
-                patients=options["patients"],
-                readers=options["readers"],
-                readers_as_bits=options["readers_as_bits"],
-                channels=ChannelRules.parse(
-                    options["channels"],
-                    allow_missing=options["allow_missing_channel"],
-                    resample=options["resample_channels"],
-                ),
-                preset=options["preset"],
-                dims="3d" if options["dims"] == "both" else options["dims"],
-            )
-            plans = [planned, *(planned.cut_into_slices(more) for more in names[1:])]
-            datalist = planned.write_datalist(seed=options["seed"])
+            with collect_notes() as notes:
+                planned = plan_folder(
+                    name,
+                    data,
+                    images=options["images"],
+                    labels=options["labels"],
+                    classes=given,
+                    patients=options["patients"],
+                    readers=options["readers"],
+                    readers_as_bits=options["readers_as_bits"],
+                    channels=ChannelRules.parse(
+                        options["channels"],
+                        allow_missing=options["allow_missing_channel"],
+                        resample=options["resample_channels"],
+                    ),
+                    preset=options["preset"],
+                    dims="3d" if options["dims"] == "both" else options["dims"],
+                )
+                plans = [planned, *(planned.cut_into_slices(more) for more in names[1:])]
+                datalist = planned.write_datalist(seed=options["seed"])
             made = make_bundles(
                 out,
-                [each.fit_folds() for each in plans],
+                [replace(each.fit_folds(), notes=notes) for each in plans],
                 replan=replan,
                 measure=measure,
                 hours=hours,

@@ -14,6 +14,7 @@ from medseg.base.text import count_noun, escape_unprintable
 from medseg.inference.preview.thumbnail import get_colour
 from medseg.planning.case_facts import CaseFacts
 from medseg.planning.checks.doubts import Doubt
+from medseg.planning.checks.list_faults import list_faults
 from medseg.planning.fingerprint import ChannelValues, Fingerprint
 from medseg.planning.task import Choice, LayerChoice
 
@@ -38,6 +39,7 @@ def write_plan_page(
     split: Sequence[str] = (),
     readers: Sequence[str] = (),
     dicom_rows: Sequence[Sequence[str]] = (),
+    notes: Sequence[str] = (),
 ) -> None:
     """Write the page: one file of HTML that needs no other and no network, and runs nothing.
 
@@ -55,6 +57,7 @@ def write_plan_page(
         split: how the cases are split, then what is doubtful about it, see `describe_split`.
         readers: how far several readers agree, a line each.
         dicom_rows: of DICOM: case, folder of the series, object, and what its names became.
+        notes: what was told of the data, a line each; those that are alike become one.
     """
     odd = {doubt.case: [d.finding for d in doubts if d.case == doubt.case] for doubt in doubts}
     shown = [one for one in facts if one.case in odd]
@@ -70,7 +73,7 @@ def write_plan_page(
             *(("readers", line) for line in readers),
             *(("split", line) for line in split[:1]),
         ],
-        warnings=list(split[1:]),
+        warnings=[*split[1:], *list_faults(notes, [one.case for one in facts])],
         key=_list_colours(found.values, classes),
         choices=[(one.key, one.value, one.why) for one in choices],
         of_layers=[(one.key, one.value, one.why, one.change.split("`")) for one in of_layers],

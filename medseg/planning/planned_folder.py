@@ -52,6 +52,7 @@ class PlannedFolder:
         facts: of each case.
         doubts: cases that differ from the others.
         preset: size of network and training.
+        notes: what was told of the data while it was planned, a line each.
         in_slices: whether it is for a network in 2D that goes through volumes slice by slice.
     """
 
@@ -67,6 +68,7 @@ class PlannedFolder:
     facts: Sequence[CaseFacts] = ()
     doubts: Sequence[Doubt] = ()
     preset: Preset = "small"
+    notes: Sequence[str] = ()
     in_slices: bool = False
 
     @property

@@ -54,6 +54,14 @@ def test_every_case_has_a_picture_and_the_odd_ones_come_first(write):
     assert sorted(captions) == ["p0_0", "p0_1", "p1_2", "p1_3", "p2_4", "p2_5"]
 
 
+def test_what_was_told_of_the_data_stands_above_it_and_many_alike_in_one_line(write):
+    alike = [f"case p{n}_{n} is of an odd kind" for n in range(4)]
+    text = write(notes=["left out, as images without a label: x (1)", *alike])
+    assert text.index("<p>Left out, as images without a label: x (1).</p>") < text.index("The data")
+    assert text.count("is of an odd kind") == 1
+    assert "likewise in 3 other cases" in text
+
+
 def test_nothing_of_the_data_is_markup_and_nothing_is_loaded(write):
     text = write(name="<script>x</script>", doubts=[Doubt("p1_3", "<img src=x>")])
     assert "<script" not in text

@@ -140,6 +140,7 @@ def _write_page(made: MadeBundle) -> None:
         split=made.describe_split(),
         readers=planned.readers.describe() if planned.readers else (),
         dicom_rows=planned.dicom_rows,
+        notes=planned.notes,
     )
 
 

@@ -47,6 +47,7 @@ def _describe(made: MadeBundle, datalist: Path) -> dict[str, Any]:
         "keys_of_task": [choice.key for choice in made.choices],
         "from_layers": [asdict(choice) for choice in made.of_layers],
         "doubts": [asdict(doubt) for doubt in planned.doubts],
+        "notes": list(planned.notes),
         "readers": planned.readers.summarise() if planned.readers else None,
         "kept": made.kept,
         "step": None if made.cost is None else asdict(made.cost),
