@@ -6,7 +6,9 @@ import logging
 import os
 import shlex
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from medseg.base.files import keep_aside, whole
 from medseg.base.lock import hold
@@ -121,7 +123,7 @@ def _publish_where_it_fits(run: Path, bundle: Path, *, replace: bool) -> None:
     if differences and not replace:
         logger.info(
             "the weights were not copied to %s, because the run has other settings (%s): use the "
-            "run itself, -b %s",
+            "run itself, -b %s, or give the bundle these settings and publish the run",
             *(bundle, "; ".join(differences), _quote(run)),
         )
         return
@@ -166,14 +168,22 @@ def _has_weights_of(run: Path, bundle: Path) -> bool:
 
 
 def find_differences(run: Path, bundle: Path) -> list[str]:
-    """What differs between the settings and the network of a run and those of a bundle."""
+    """What differs between the settings, tiles and network of a run and those of a bundle."""
     theirs, ours = (read_config(find_config(root, "inference")) for root in (run, bundle))
     network = find_references(theirs.get("network_def", {})) - set(SETTINGS)
-    return compare_settings(theirs, ours) + [
+    tiles = [_find_tile(config) for config in (theirs, ours)]
+    of_tiles = [f"image_size: trained with {tiles[0]}, used with {tiles[1]}"]
+    return [*compare_settings(theirs, ours), *(of_tiles if tiles[0] != tiles[1] else ())] + [
         f"{key}: trained with {_show(theirs[key])}, used with {_show(ours.get(key))}"
         for key in sorted(network & theirs.keys())
         if theirs[key] != ours.get(key)
     ]
+
+
+def _find_tile(config: Mapping[str, Any]) -> object:
+    """The size of the tiles that images are segmented in, where it follows that of a training."""
+    size = config.get("roi_size")
+    return config.get("image_size") if size == "@image_size" else size
 
 
 def _show(value: object) -> object:

@@ -66,6 +66,26 @@ def test_a_run_with_other_settings_leaves_nothing_in_the_bundle(bundle, tmp_path
     assert not (bundle / "models").exists()
 
 
+def test_a_run_on_patches_of_another_size_leaves_nothing_in_a_bundle_whose_tiles_follow_it(
+    committed, tmp_path, caplog
+):
+    bundle = committed / "hippocampus"
+    shutil.rmtree(bundle / "models", ignore_errors=True)
+    run = make_run(bundle, tmp_path / "run", image_size=[8, 8, 8])
+    with caplog.at_level(logging.INFO):
+        publish_if_none(run, bundle)
+    assert "(image_size: trained with [8, 8, 8], used with [48, 64, 48])" in caplog.text
+    assert "or give the bundle these settings and publish the run" in caplog.text
+    assert not (bundle / "models" / "model.pt").exists()
+
+
+def test_patches_of_another_size_do_not_matter_where_tiles_have_a_size_of_their_own(
+    bundle, tmp_path
+):
+    run = make_run(bundle, tmp_path / "run", image_size=[128, 128])
+    assert find_differences(run, bundle) == []
+
+
 def test_a_run_does_not_replace_weights_unless_it_is_published(bundle, tmp_path, caplog):
     weights = bundle / "models" / "model.pt"
     weights.parent.mkdir(exist_ok=True)
