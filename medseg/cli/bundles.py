@@ -138,13 +138,15 @@ def build_bundles(
     Example: [cyan]medseg bundles build liver[/]
     """
     from medseg.bundles import build
-    from medseg.bundles.own.write_bundle import TASK_FILE, build_own
+    from medseg.bundles.own.write_bundle import TASK_FILE, build_own, describe_missing
 
     with one_line_errors(also=say_error_as_json(json)):
         written = {}
         for name in names or build.list_names(bundles_dir):
             folders = (bundles_dir / name, Path(name))  # a name, or the folder itself
             own = next((one for one in folders if (one / TASK_FILE).is_file()), None)
+            if own is None and not (bundles_dir / "layers" / "tasks").is_dir():
+                raise FileNotFoundError(describe_missing(name, bundles_dir))
             paths = build.build(name, bundles_dir) if own is None else build_own(own)
             written[name] = [str(path.absolute()) for path in paths]
             if not json:

@@ -35,6 +35,16 @@ def test_building_says_in_one_document_what_is_written(tmp_path):
     assert json.loads(ended.stdout)["error"] in ended.stderr
 
 
+def test_building_a_bundle_that_is_not_there_names_those_that_are(tmp_path, monkeypatch):
+    (tmp_path / "bundles" / "mine").mkdir(parents=True)
+    (tmp_path / "bundles" / "mine" / "task.json").touch()
+    monkeypatch.chdir(tmp_path)
+    ended = run_medseg("bundles", "build", "nosuch")
+    assert ended.exit_code == 2
+    assert "no bundle nosuch to build in" in ended.stderr
+    assert "(it has mine)" in ended.stderr
+
+
 def test_built_bundles_need_no_building(here):
     ended = run_medseg("bundles", "build")
     assert (ended.exit_code, ended.output) == (app.DONE, "")

@@ -11,6 +11,7 @@ from typing import Any
 
 from medseg.base.files import whole
 from medseg.base.scratch import make_scratch_folder
+from medseg.base.text import shorten_list
 from medseg.bundles import build
 from medseg.bundles.bundle import METADATA, move_into_place, name_values, refuse_existing
 from medseg.bundles.catalogue.locate import find_shipped_folder, name_folder
@@ -113,6 +114,16 @@ def build_own(folder: Path) -> list[Path]:
         ValueError: see `medseg.bundles.build.render_task`.
     """
     return [*build.write_stale(render_own(folder)), *build.write_flat_names(folder)]
+
+
+def describe_missing(name: str, bundles_dir: Path) -> str:
+    """That a folder has no bundle of a name to build, and which it has; in one line."""
+    there = sorted(file.parent.name for file in bundles_dir.glob(f"*/{TASK_FILE}"))
+    said = f"it has {shorten_list(there)}" if there else "it has none with a task.json"
+    return (
+        f"no bundle {name} to build in {bundles_dir.absolute()} ({said}): correct the name, or run "
+        "this where its bundles/ is"
+    )
 
 
 def render_own(folder: Path) -> dict[Path, str]:

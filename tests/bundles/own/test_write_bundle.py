@@ -19,6 +19,7 @@ from medseg.bundles.own.write_bundle import (
     TASK_FILE,
     build_own,
     check_new,
+    describe_missing,
     describe_unbuilt,
     write_bundle,
 )
@@ -220,3 +221,13 @@ def test_the_preview_has_the_window_of_a_ct_that_is_first(tmp_path, channels, wi
     assert parser.get_parsed_content("preview_window") == window
     assert parser.get_parsed_content("preview_percentiles") == percentiles
     assert config["modality"] == ("CT" if window else "MR")
+
+
+def test_a_bundle_that_is_not_there_is_told_with_those_that_are(tmp_path):
+    for name in ("b", "a"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / TASK_FILE).touch()
+    assert describe_missing("c", tmp_path).startswith(
+        f"no bundle c to build in {tmp_path} (it has a, b): correct the name"
+    )
+    assert "(it has none with a task.json)" in describe_missing("c", tmp_path / "a")
