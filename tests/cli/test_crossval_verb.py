@@ -17,7 +17,7 @@ def test_it_prints_the_scores_with_intervals_and_what_was_chosen(bundle, done):
     assert "largest_only: kidney: mean Dice +0.0500, better in 20 cases, worse in 0" in ended.stdout
     assert "labels to look at: runs/kidney/crossval/suspects.html" in ended.stdout
     assert "crossval/ensemble: the mean of 5 networks, 2.0 MB in float16" in ended.stdout
-    assert "a patch takes 0.5 s here, 0.1 s with one network" in ended.stdout
+    assert "a patch takes 0.5 s here in medseg segment, 0.1 s with one network" in ended.stdout
     assert "to segment with it, pass -b runs/kidney/crossval/ensemble" in ended.stdout
 
 

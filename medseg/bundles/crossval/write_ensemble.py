@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from monai.bundle import ConfigParser
-from monai.inferers import SimpleInferer
 
 from medseg.base.files import whole
 from medseg.bundles.build import WORKFLOWS
@@ -19,6 +18,7 @@ from medseg.bundles.bundle_of_run import place_run
 from medseg.bundles.crossval.folds import Fold
 from medseg.bundles.derive import write_derived
 from medseg.inference.outputs.label_files import LabelFiles
+from medseg.inference.predictor.predictor import Predictor
 from medseg.networks import fit_to_weights
 from medseg.networks.analysis.cost import measure_seconds
 from medseg.networks.ensemble import join_members
@@ -40,7 +40,7 @@ class WrittenEnsemble:
         folder: of the bundle, which `medseg segment -b` takes as any run.
         members: how many networks it has.
         size_bytes: of its weights.
-        seconds: that a patch takes on this machine.
+        seconds: that a patch takes on this machine, as `medseg segment` computes it.
         seconds_of_one: that a patch takes with one of its networks.
     """
 
@@ -54,8 +54,8 @@ class WrittenEnsemble:
         """Its size and time, in one line."""
         return (
             f"{self.folder}: the mean of {self.members} networks, {self.size_bytes / 1e6:.1f} MB "
-            f"in float16; a patch takes {self.seconds:.2g} s here, {self.seconds_of_one:.2g} s "
-            "with one network"
+            f"in float16; a patch takes {self.seconds:.2g} s here in medseg segment, "
+            f"{self.seconds_of_one:.2g} s with one network"
         )
 
 
@@ -115,13 +115,17 @@ def _write_weights(path: Path, files: Sequence[Path]) -> None:
 
 
 def _measure(folder: Path, config: ConfigParser, count: int) -> WrittenEnsemble:
-    """Time a patch on the CPU, with all networks and with one."""
+    """Time a patch as `medseg segment` computes it, with all networks and with one."""
     weights = folder / WEIGHTS
-    one = config.get_parsed_content("network_def").eval()
+    device = config.get_parsed_content("device")
+    one = config.get_parsed_content("network_def").to(device).eval()
     activation = choose_activation(config["classes"])
-    together = fit_to_weights(one, weights, activation=activation).eval()
-    shape = (1, one.in_channels, *config["image_size"])
+    together = fit_to_weights(one, weights, activation=activation).to(device).eval()
+    fast = {each: Predictor(each, device, backend=config["predictor"]) for each in (one, together)}
     seconds = measure_seconds(
-        {"one": one, "all": together}, shape, forward=SimpleInferer(), repeats=TURNS
+        {"one": one, "all": together},
+        (1, one.in_channels, *config["image_size"]),
+        forward=lambda image, network: fast[network](image),
+        repeats=TURNS,
     )
     return WrittenEnsemble(folder, count, weights.stat().st_size, seconds["all"], seconds["one"])

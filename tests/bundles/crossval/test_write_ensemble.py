@@ -10,8 +10,10 @@ from planning.test_plan_folder import data as data
 
 from medseg.bundles.bundle_of_run import write_run_bundle
 from medseg.bundles.check import find_faults
+from medseg.bundles.crossval import write_ensemble as module
 from medseg.bundles.crossval.folds import list_folds
 from medseg.bundles.crossval.write_ensemble import write_ensemble
+from medseg.inference.predictor.predictor import Predictor
 from medseg.plausibility.trained_on import TrainedOn, carry_trained_on, read_trained_on
 
 SCORES = {"out_of_fold_mean_dice": 0.8}
@@ -47,6 +49,18 @@ def test_the_bundle_has_the_weights_of_all_folds_and_cleans_as_was_chosen(folds,
     config = json.loads((folder / "configs/inference.json").read_text())
     assert config["largest_only"] == ["kidney"]
     assert find_faults(str(folder)) == find_faults(str(folds[0].folder))
+
+
+def test_a_patch_is_timed_as_it_is_segmented(folds, tmp_path, monkeypatch):
+    made = []
+
+    def spy(network, device, *, backend):
+        made.append(backend)
+        return Predictor(network, device, backend=backend)
+
+    monkeypatch.setattr(module, "Predictor", spy)
+    write_ensemble(tmp_path / "ensemble", folds, scores=SCORES, keys={"predictor": "eager"})
+    assert made == ["eager", "eager"]
 
 
 def test_it_says_that_it_has_seen_all_cases(folds, tmp_path):
