@@ -28,6 +28,7 @@ from medseg.base.scratch import remove_abandoned
 from medseg.base.text import name_cases
 from medseg.transforms.cache_key import compute_fingerprint, describe
 from medseg.transforms.refused_cases import read_all
+from medseg.transforms.stored_dataset import name_keys_of_cache
 
 logger = logging.getLogger(__name__)
 
@@ -176,10 +177,11 @@ class _Copies:
         if about is None or not all(path.exists() for path in files.values()):
             volumes = self.load(dict(case))
             affine = getattr(volumes[self.keys[0]], "affine", np.eye(4))
-            values = _write_volumes(volumes, files, axis=self.axis)
-            about = {"values": values, "affine": np.asarray(affine, dtype=float).tolist()}
-            with whole(side) as partial:
-                partial.write_text(json.dumps(about))
+            with name_keys_of_cache():
+                values = _write_volumes(volumes, files, axis=self.axis)
+                about = {"values": values, "affine": np.asarray(affine, dtype=float).tolist()}
+                with whole(side) as partial:
+                    partial.write_text(json.dumps(about))
         plain = {k: v for k, v in case.items() if k not in self.keys}
         return {"case": plain, "files": files, "about": about}
 

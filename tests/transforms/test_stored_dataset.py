@@ -1,5 +1,9 @@
 """Tests of medseg.transforms.stored_dataset: a case is made once, a damaged one is made anew."""
 
+import errno
+import shutil
+from collections import namedtuple
+
 import pytest
 import torch
 from monai.transforms import Transform
@@ -56,3 +60,25 @@ def test_nothing_but_whole_files_stays_in_the_folder_where_writing_fails(tmp_pat
     with pytest.raises(KeyboardInterrupt):
         stored[0]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_without_room_for_all_cases_is_told_by_the_first(tmp_path, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, 4000))
+    stored = StoredDataset([{"case": str(n)} for n in range(20)], Load(), tmp_path)
+    assert len([stored[n] for n in range(2)]) == 2
+    with pytest.raises(OSError, match=r"the cache of 17 further cases takes .* by --cache_dir, or"):
+        stored[2]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, 10**9))
+    again = StoredDataset([{"case": str(n)} for n in range(20)], Load(), tmp_path)
+    assert len([again[n] for n in range(20)]) == 20
+
+
+def test_a_full_disk_names_the_keys_that_help(tmp_path, monkeypatch):
+    def fill(_made, path):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(torch, "save", fill)
+    stored = StoredDataset([{"case": "a"}], Load(), tmp_path)
+    with pytest.raises(OSError, match="choose another folder by --cache_dir, or pass --cache none"):
+        stored[0]
