@@ -19,7 +19,7 @@ from medseg.networks.nested import NestedUNet
 
 logger = logging.getLogger(__name__)
 
-ACTIVATIONS = ("softmax", "sigmoid")
+ACTIVATIONS = ("softmax", "sigmoid", "none")
 
 _MEMBER = re.compile(r"members\.(\d+)\.(.+)")
 
@@ -34,7 +34,8 @@ class Ensemble(nn.Module):
 
     Args:
         members: two or more networks that give one tensor each in eval.
-        activation: "softmax" for classes that exclude each other, "sigmoid" for each on its own.
+        activation: "softmax" for classes that exclude each other, "sigmoid" for each on its own;
+            "none" takes the mean of logits instead, as nnU-Net does.
 
     Raises:
         ValueError: fewer than two members, members that differ in stride, channels or padding, or
@@ -93,7 +94,8 @@ def average_logits(logits: Sequence[Tensor], activation: str) -> Tensor:
 
     Args:
         logits: each (B, channels, *spatial).
-        activation: "softmax" over the channels, or "sigmoid" of each.
+        activation: "softmax" over the channels, or "sigmoid" of each; "none" for the mean of the
+            logits themselves.
 
     Example:
         >>> two = [torch.tensor([[0.0]]), torch.tensor([[0.0]])]
@@ -101,6 +103,8 @@ def average_logits(logits: Sequence[Tensor], activation: str) -> Tensor:
         tensor([[0.]])
     """
     stack = torch.stack([one.float() for one in logits])
+    if activation == "none":
+        return stack.mean(dim=0)
     if activation == "softmax":
         return stack.log_softmax(dim=2).logsumexp(dim=0)
     return logsigmoid(stack).logsumexp(dim=0) - logsigmoid(-stack).logsumexp(dim=0)

@@ -1,6 +1,6 @@
 """Restore: bring the labels that a network found back onto the source grid, slab by slab."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -12,6 +12,7 @@ from monai.transforms import MapTransform
 from torch import Tensor
 from torch.nn import functional
 
+from medseg.base.arguments import check_choice
 from medseg.base.class_values import Classes
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
 from medseg.inference.outputs.source import get_source_geometry
@@ -21,6 +22,8 @@ from medseg.transforms.regions import are_regions
 SLAB_VOXELS = 2**22
 """Voxels of the source that are interpolated at a time; each takes some 50 bytes."""
 
+OUTSIDE = ("nearest", "background")
+
 
 class RestoreLabeld(MapTransform):
     """Turns labels or logits on the network's grid into labels on the grid of the source image.
@@ -29,7 +32,8 @@ class RestoreLabeld(MapTransform):
     `Orientationd` and crops, voxels are moved and nothing is interpolated. Else logits are
     interpolated linearly and the most likely class is taken, and of labels the class whose voxels
     weigh most around the place, which is the same of logits that are 0 and 1. What lies outside the
-    network's grid takes the nearest voxel if it is interpolated, and is background if it is moved.
+    network's grid takes the nearest voxel if it is interpolated, unless `outside` is "background",
+    and is background if it is moved.
 
     Unlike MONAI's `Invertd`, it never holds all logits on the source grid.
 
@@ -38,17 +42,29 @@ class RestoreLabeld(MapTransform):
             network saw it; becomes (1, I, J, K), uint8.
         classes: of the task; None if several channels are classes apart.
         image_key: the image as the network saw it, whose meta data know both grids.
+        outside: "nearest" or "background", see above.
+        slice_axis_key: of the image's meta data, the axis along which the nearest slice is taken
+            and nothing is interpolated, -1 for none; None for no such key.
 
     Example:
         >>> RestoreLabeld("pred", {"liver": [1, 2]})({"pred": logits, "image": image})
     """
 
     def __init__(
-        self, keys: KeysCollection, classes: Classes | None = None, *, image_key: str = "image"
+        self,
+        keys: KeysCollection,
+        classes: Classes | None = None,
+        *,
+        image_key: str = "image",
+        outside: str = "nearest",
+        slice_axis_key: str | None = None,
     ) -> None:
         super().__init__(keys)
         self.regions = classes is not None and are_regions(classes)
         self.image_key = image_key
+        check_choice("outside", outside, OUTSIDE)
+        self.outside = outside
+        self.slice_axis_key = slice_axis_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         restored = dict(data)
@@ -56,13 +72,30 @@ class RestoreLabeld(MapTransform):
         source = get_source_geometry(image)
         for key in self.key_iterator(restored):
             found = restored[key].as_subclass(Tensor).cpu()
-            label = restore_label(found, image.affine, source=source, regions=self.regions)
+            label = restore_label(
+                found,
+                image.affine,
+                source=source,
+                regions=self.regions,
+                outside=self.outside,
+                slice_axis=self._find_slice_axis(image),
+            )
             restored[key] = MetaTensor(label, affine=torch.from_numpy(source.affine.copy()))
         return restored
 
+    def _find_slice_axis(self, image: MetaTensor) -> int | None:
+        along = -1 if self.slice_axis_key is None else int(image.meta[self.slice_axis_key])
+        return None if along < 0 else along
+
 
 def restore_label(
-    found: Tensor, affine: Tensor | np.ndarray, *, source: Geometry, regions: bool = False
+    found: Tensor,
+    affine: Tensor | np.ndarray,
+    *,
+    source: Geometry,
+    regions: bool = False,
+    outside: str = "nearest",
+    slice_axis: int | None = None,
 ) -> Tensor:
     """Labels (1, I, J, K), uint8, on the `source` grid; see `RestoreLabeld`.
 
@@ -71,6 +104,8 @@ def restore_label(
         affine: of its grid, (4, 4), voxels to millimetres.
         source: the grid of the answer.
         regions: see `make_label_map`.
+        outside: see `RestoreLabeld`.
+        slice_axis: of `found`, along which the nearest slice is taken; None for none.
     """
     to_found = np.linalg.inv(np.asarray(affine, dtype=float)) @ source.affine
     moves = np.rint(to_found)
@@ -79,7 +114,11 @@ def restore_label(
         return _move_voxels(label, moves, source.shape)
     label = torch.zeros(1, *source.shape, dtype=torch.uint8)
     for slab in _cut_slabs(source.shape):
-        label[0, :, :, slab] = _interpolate(found, to_found, source.shape, slab, regions=regions)
+        places = _find_places(to_found, source.shape, slab)
+        part = _interpolate(found, _snap(places, slice_axis), regions=regions)
+        if outside == "background":
+            part *= _is_inside(places, found.shape[1:])
+        label[0, :, :, slab] = part
     return label
 
 
@@ -99,7 +138,7 @@ def restore_values(found: Tensor, affine: Tensor | np.ndarray, *, source: Geomet
         return _move_voxels(found, moves, source.shape).float()
     values = torch.zeros(len(found), *source.shape)
     for slab in _cut_slabs(source.shape):
-        grid, part = _make_sampling_grid(found, to_found, source.shape, slab)
+        grid, part = _make_sampling_grid(found, _find_places(to_found, source.shape, slab))
         values[..., slab] = _sample_linearly(part[None].float(), grid)[0]
     return values
 
@@ -129,11 +168,9 @@ def _cut_slabs(shape: tuple[int, int, int]) -> Iterator[slice]:
     return (slice(k, min(k + step, shape[2])) for k in range(0, shape[2], step))
 
 
-def _interpolate(
-    found: Tensor, to_found: np.ndarray, shape: tuple[int, int, int], slab: slice, *, regions: bool
-) -> Tensor:
-    """The labels of a slab of the source, (I, J, K of the slab)."""
-    grid, part = _make_sampling_grid(found, to_found, shape, slab)
+def _interpolate(found: Tensor, places: Sequence[Tensor], *, regions: bool) -> Tensor:
+    """The labels at some places, see `_find_places`, in their shape."""
+    grid, part = _make_sampling_grid(found, places)
     if found.dtype != torch.uint8:
         logits = _sample_linearly(part[None].float(), grid)[0]
         return make_label_map(logits, regions=regions)[0]
@@ -152,22 +189,41 @@ def _sample_linearly(values: Tensor, grid: Tensor) -> Tensor:
     )
 
 
-def _make_sampling_grid(
-    found: Tensor, to_found: np.ndarray, shape: tuple[int, int, int], slab: slice
-) -> tuple[Tensor, Tensor]:
-    """Positions of a slab's voxels for `grid_sample`, and the part of `found` around them."""
+def _find_places(
+    to_found: np.ndarray, shape: tuple[int, int, int], slab: slice
+) -> tuple[Tensor, ...]:
+    """Where the voxels of a slab of the source lie in the grid that was found, axis by axis."""
     ranges = ((0, shape[0]), (0, shape[1]), (slab.start, slab.stop))
     voxels = torch.meshgrid(
         *(torch.arange(first, stop, dtype=torch.float64) for first, stop in ranges),
         indexing="ij",
     )
-    places, part = [], found
+    rows = to_found.tolist()[:3]
+    return tuple(a * voxels[0] + b * voxels[1] + c * voxels[2] + d for a, b, c, d in rows)
+
+
+def _snap(places: tuple[Tensor, ...], axis: int | None) -> tuple[Tensor, ...]:
+    """The same places, in the middle of the nearest voxel along one axis; of two the upper one."""
+    return tuple(
+        (place + 0.5).floor() if along == axis else place for along, place in enumerate(places)
+    )
+
+
+def _is_inside(places: Sequence[Tensor], shape: Sequence[int]) -> Tensor:
+    """Which places lie in a voxel of the grid."""
+    inside = torch.ones_like(places[0], dtype=torch.bool)
+    for place, size in zip(places, shape, strict=True):
+        inside &= (place > -0.5) & (place < size - 0.5)
+    return inside
+
+
+def _make_sampling_grid(found: Tensor, places: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Positions for `grid_sample`, and the part of `found` around them."""
+    grid, part = [], found
     for axis, size in enumerate(found.shape[1:]):
-        row = to_found[axis].tolist()
-        place = row[0] * voxels[0] + row[1] * voxels[1] + row[2] * voxels[2] + row[3]
-        place = place.clamp(0, size - 1)
+        place = places[axis].clamp(0, size - 1)
         first = int(place.min().floor())
         stop = int(place.max().ceil()) + 1
         part = part.narrow(axis + 1, first, stop - first)
-        places.append((2 * (place - first) / max(stop - first - 1, 1) - 1).float())
-    return torch.stack(places[::-1], dim=-1)[None], part
+        grid.append((2 * (place - first) / max(stop - first - 1, 1) - 1).float())
+    return torch.stack(grid[::-1], dim=-1)[None], part

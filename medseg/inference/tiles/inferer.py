@@ -62,6 +62,8 @@ class OverlapTileInferer(Inferer):
             U-Net paper does; "network" leaves the edge to the network's own padding, as it is when
             the whole image goes through at once, and needs fewer windows.
         overlap: for `blend`, the part of a window that overlaps with the next, in [0, 1).
+        even: for `blend`, all windows overlap alike, as those of nnU-Net do; else the last one of
+            an axis overlaps more, as in MONAI.
         weights: for `blend`, "gaussian" or "constant".
         batch_size: windows that go through the network together.
         slices: the axis of a volume along which a 2D network goes slice by slice; `roi_size`,
@@ -119,6 +121,7 @@ class OverlapTileInferer(Inferer):
         halo: Numbers | str = "auto",
         edge: str = "mirror",
         overlap: float = 0.25,
+        even: bool = False,
         weights: str = "gaussian",
         batch_size: int = 1,
         slices: int | None = None,
@@ -143,6 +146,7 @@ class OverlapTileInferer(Inferer):
             halo=halo,
             edge=edge,
             overlap=overlap,
+            even=even,
             slices=slices,
             stride=stride,
             skip=skip,

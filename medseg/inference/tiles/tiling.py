@@ -36,6 +36,7 @@ class Tiling:
     halo: Numbers | str = "auto"
     edge: str = "mirror"
     overlap: float = 0.25
+    even: bool = False
     slices: int | None = None
     stride: Numbers | str = "auto"
     skip: Skip | None = None
@@ -84,7 +85,7 @@ class Tiling:
         roi = self._repeat_per_axis(self.roi_size, len(size), "roi_size", of_slices=1)
         if self.mode == "blend":
             lines = [
-                blend_axis(n, window=r, overlap=self.overlap)
+                blend_axis(n, window=r, overlap=self.overlap, even=self.even)
                 for n, r in zip(size, roi, strict=True)
             ]
             layout = Layout(tuple(lines), fill="zero")

@@ -143,21 +143,39 @@ def crop_axis(size: int, *, window: int, halo: int, step: int, edge: str) -> Axi
     return Axis(used, tuple(Span(start, first, stop) for start, first, stop in bounds))
 
 
-def blend_axis(size: int, *, window: int, overlap: float) -> Axis:
-    """Overlapping windows, as MONAI's `sliding_window_inference` places them; each gives all.
+def blend_axis(size: int, *, window: int, overlap: float, even: bool = False) -> Axis:
+    """Overlapping windows; each gives all of its voxels.
 
     An image smaller than a window has the window centred on it.
 
+    Args:
+        size: of the image.
+        window: size of a window.
+        overlap: the part of a window that overlaps with the next.
+        even: all overlap alike, and at least so much, as nnU-Net places them; else as MONAI's
+            `sliding_window_inference` does, where the last one overlaps more than the others.
+
     Example:
-        >>> [span.start for span in blend_axis(10, window=4, overlap=0.5).spans]
-        [0, 2, 4, 6]
+        >>> [span.start for span in blend_axis(11, window=4, overlap=0.5).spans]
+        [0, 2, 4, 6, 7]
+        >>> [span.start for span in blend_axis(11, window=4, overlap=0.5, even=True).spans]
+        [0, 2, 4, 5, 7]
     """
     padded = max(size, window)
     near = (padded - size) // 2
-    interval = window if window == padded else max(int(window * (1 - overlap)), 1)
-    places = dense_patch_slices((padded,), (window,), (interval,))
-    starts = [int(place.start) - near for (place,) in places]
+    list_starts = _list_even_starts if even else _list_starts
+    starts = [start - near for start in list_starts(padded, window, overlap)]
     return Axis(window, tuple(Span(s, max(s, 0), min(s + window, size)) for s in starts))
+
+
+def _list_starts(size: int, window: int, overlap: float) -> list[int]:
+    interval = window if window == size else max(int(window * (1 - overlap)), 1)
+    return [int(place.start) for (place,) in dense_patch_slices((size,), (window,), (interval,))]
+
+
+def _list_even_starts(size: int, window: int, overlap: float) -> list[int]:
+    count = ceil((size - window) / (window * (1 - overlap))) + 1
+    return [round((size - window) * place / max(count - 1, 1)) for place in range(count)]
 
 
 def fetch(image: Tensor, window: Window, layout: Layout) -> Tensor:

@@ -1,0 +1,1 @@
+"""nnU-Net: its networks, built by the package dynamic-network-architectures."""

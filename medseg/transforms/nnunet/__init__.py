@@ -1,0 +1,1 @@
+"""nnU-Net: images as networks of nnU-Net see them."""
