@@ -185,12 +185,13 @@ def render_task(task_file: Path, *, layers: Path, configs: Path) -> dict[Path, s
         built[configs / f"{workflow}.json"] = {"_generated_": note, **config}
     if faults := list(find_task_faults(task, below, used)):
         raise ValueError(f"{task_file}: {'; '.join(faults)}")
-    overlay = dict(read_section(layers / "train.json", OVERLAY))
+    overlay = dict(read_section(layers / "train.json", OVERLAY)) if "train" in used else {}
     imports = _list_imports([*built.values(), overlay])
     for path, config in built.items():
         files[path] = format_config({**config, "imports": imports})
-    note = f"{_GENERATED.format(layers='layers/train.json')}; give it after train.json"
-    files[configs / f"{OVERLAY}.json"] = format_config({"_generated_": note, **overlay})
+    if overlay:
+        note = f"{_GENERATED.format(layers='layers/train.json')}; give it after train.json"
+        files[configs / f"{OVERLAY}.json"] = format_config({"_generated_": note, **overlay})
     return files
 
 
@@ -219,12 +220,19 @@ def format_config(config: Mapping[str, Any]) -> str:
 def _list_layers_per_workflow(
     task: Mapping[str, Any], file: Path, layers: Path
 ) -> dict[str, list[str]]:
-    """The layers of every workflow: those of all tasks, then those that the task names."""
+    """The layers of every workflow: those of all tasks, then those that the task names.
+
+    A task that lists layers for each workflow has those workflows alone.
+    """
     named = task.get("_layers_")
     own: Mapping[str, Any] = dict.fromkeys(WORKFLOWS, named)
-    own = named if isinstance(named, Mapping) else own
+    own = named if isinstance(named, Mapping) and named else own
     known = sorted({path.stem for path in layers.glob("*.json")})
-    for workflow in WORKFLOWS:
+    for workflow in own:
+        if workflow not in WORKFLOWS:
+            raise ValueError(
+                f"{file} names layers for {workflow!r}: name some of {', '.join(WORKFLOWS)}"
+            )
         if not isinstance(own.get(workflow), list):
             raise ValueError(f"{file} names no layers for {workflow}: list some in _layers_")
         if unknown := [layer for layer in own[workflow] if layer not in known]:
@@ -232,7 +240,7 @@ def _list_layers_per_workflow(
                 f"{file} names the layer {unknown[0]!r}, which is not there: name one of "
                 f"{', '.join(known)}"
             )
-    return {workflow: [*_COMMON[workflow], *own[workflow]] for workflow in WORKFLOWS}
+    return {workflow: [*_COMMON[workflow], *own[workflow]] for workflow in own}
 
 
 def _order_keys(config: Mapping[str, Any], task: Iterable[str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from medseg.cli.usage import PlainCommand, PlainSubgroup
 
 bundles_app = typer.Typer(
     cls=PlainSubgroup,
-    help="List, describe, copy, publish, build and check bundles.\n\n"
+    help="List, describe, copy, import, publish, build and check bundles.\n\n"
     "Example: [cyan]medseg bundles list[/]",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -100,6 +100,72 @@ def copy(
             say_json(describe(made))
         else:
             say(f"copied bundle: {made}")
+
+
+@bundles_app.command("import-nnunet", cls=PlainCommand)
+def import_nnunet(
+    model: Annotated[
+        Path,
+        PathArgument(
+            metavar="MODEL", help="Folder of a model that nnU-Net v2 trained, or its zip."
+        ),
+    ],
+    out: Annotated[
+        Path,
+        PathOption("--out", "-o", help="New folder; its name becomes the bundle's name."),
+    ],
+    folds: Annotated[
+        str | None,
+        typer.Option(help="Folds that are averaged, such as 0,1,2 or all. Default: all there are."),
+    ] = None,
+    configuration: Annotated[
+        str | None,
+        typer.Option(help="Which one, such as 3d_fullres, where several lie in the folder."),
+    ] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(help="File in each fold. \\[default: checkpoint_final.pth, or else the best]"),
+    ] = None,
+    average: Annotated[
+        str,
+        typer.Option(
+            help="Of what the folds' mean is taken: logits, as nnU-Net, or probabilities."
+        ),
+    ] = "logits",
+    json: Json = False,
+) -> None:
+    """Make a bundle of a model that nnU-Net v2 trained; it is not trained again.
+
+    Example: [cyan]medseg bundles import-nnunet nnUNetTrainer__nnUNetPlans__3d_fullres -o bundles/spleen[/]
+    """
+    with one_line_errors(also=say_error_as_json(json)):
+        require_output()
+        from medseg.bundles.nnunet.import_model import import_model
+
+        made = import_model(
+            model,
+            out,
+            folds=None if folds is None else [one.strip() for one in folds.split(",")],
+            configuration=configuration,
+            checkpoint=checkpoint,
+            average=average,
+        )
+        if json:
+            say_json(
+                {
+                    "bundle": str(made.folder.absolute()),
+                    "configuration": made.configuration,
+                    "folds": list(made.folds),
+                    "notes": list(made.notes),
+                }
+            )
+            return
+        for note in made.notes:
+            say(f"note: {note}")
+        say(
+            f"bundle: {made.folder}, {made.configuration}, folds {', '.join(made.folds)}; next: "
+            f"medseg segment STUDY -b {made.folder} -o out"
+        )
 
 
 @bundles_app.command("publish", cls=PlainCommand)

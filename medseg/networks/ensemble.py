@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 ACTIVATIONS = ("softmax", "sigmoid", "none")
 
+AVERAGES = ("probabilities", "logits")
+
 _MEMBER = re.compile(r"members\.(\d+)\.(.+)")
 
 
@@ -82,7 +84,9 @@ class Ensemble(nn.Module):
 
     def check_image(self, image: Tensor) -> None:
         """Refuse an image that the members do not take, see `NestedUNet.check_image`."""
-        self.list_members()[0].check_image(image)
+        check = getattr(self.members[0], "check_image", None)
+        if check is not None:
+            check(image)
 
     def list_members(self) -> list[NestedUNet]:
         """Its networks, in the order of their weights."""
@@ -156,7 +160,11 @@ def split_members(state: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
 
 
 def fit_to_weights(
-    network: NestedUNet, weights: str | os.PathLike[str], *, activation: str
+    network: NestedUNet,
+    weights: str | os.PathLike[str],
+    *,
+    activation: str,
+    average: str = "probabilities",
 ) -> NestedUNet | Ensemble:
     """The network, or where a file holds the weights of several an ensemble of as many.
 
@@ -167,13 +175,19 @@ def fit_to_weights(
         network: of the design of the members; the first of them.
         weights: the file.
         activation: see `Ensemble`.
+        average: "probabilities", or "logits", as nnU-Net averages its folds.
+
+    Raises:
+        ValueError: `average` is neither.
     """
+    check_choice("average", average, AVERAGES)
     count = _count_members(weights)
     if count == 0:
         return network
     logger.info("the network is an ensemble of %s", count_noun(count, "network"))
     others = [copy.deepcopy(network) for _ in range(count - 1)]
-    return Ensemble([network, *others], activation=activation)
+    of_members = "none" if average == "logits" else activation
+    return Ensemble([network, *others], activation=of_members)
 
 
 def _count_members(weights: str | os.PathLike[str]) -> int:

@@ -263,6 +263,7 @@ RULES: Mapping[str, Rule] = {
     "predictor": make_word_rule("auto", "eager", "compile", "openvino", "onnxruntime"),
     "memory_limit": allow_null(Rule("bytes, text such as 6GiB", _is_memory)),
     "output": make_word_rule("labels", "logits"),
+    "fold_average": make_word_rule("logits", "probabilities"),
     "seg": allow_null(make_word_rule("binary", "labelmap", "fractional")),
     "surface_unit": make_word_rule("mm", "pixel"),
     "existing": Rule("refuse, skip or overwrite", _is_existing_mode),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -66,12 +66,22 @@ def check_new(parent: Path, name: str) -> None:
     refuse_existing(parent / name)
 
 
-def write_bundle(folder: Path, task: Mapping[str, Any]) -> Path:
+def write_bundle(
+    folder: Path,
+    task: Mapping[str, Any],
+    *,
+    about: Mapping[str, Any] | None = None,
+    texts: Mapping[str, str] | None = None,
+    finish: Callable[[Path], None] | None = None,
+) -> Path:
     """Write a bundle for a task; it appears whole, or not at all.
 
     Args:
         folder: of the new bundle; its name is the task's.
         task: the content of the task file.
+        about: of the metadata, what is other than for a bundle of `medseg new`.
+        texts: file of the bundle -> its text, likewise.
+        finish: adds what else the bundle has, such as weights, to the folder before it appears.
 
     Raises:
         FileExistsError: `folder` exists.
@@ -86,12 +96,14 @@ def write_bundle(folder: Path, task: Mapping[str, Any]) -> Path:
         (made / "docs").mkdir()
         (made / TASK_FILE).write_text(build.format_config(task))
         build.write_stale(render_own(made))
-        (made / METADATA).write_text(build.format_config(_describe(made, task)))
-        (made / "LICENSE").write_text(_LICENCE)
-        (made / "docs" / "data_license.txt").write_text(_DATA_LICENCE)
-        (made / "docs" / "README.md").write_text(
-            _CARD.format(name=folder.name, place=name_folder(folder))
-        )
+        described = {**_describe(made, task), **(about or {})}
+        (made / METADATA).write_text(build.format_config(described))
+        card = _CARD.format(name=folder.name, place=name_folder(folder))
+        own = {"LICENSE": _LICENCE, "docs/data_license.txt": _DATA_LICENCE, "docs/README.md": card}
+        for file, text in {**own, **(texts or {})}.items():
+            (made / file).write_text(text, encoding="utf-8")
+        if finish is not None:
+            finish(made)
         build.write_flat_names(made)
         move_into_place(made, folder)
     return folder
@@ -179,7 +191,8 @@ def _name_channels(config: Mapping[str, Any]) -> dict[str, str]:
 def _name_labels(task: Mapping[str, Any]) -> str:
     """Each value that a label map may have, with the innermost class that has it."""
     named = []
-    for value in task["label_values"]:
+    values = {0, *(value for each in task["classes"].values() for value in each)}
+    for value in task.get("label_values", sorted(values)):
         having = [name for name, each in task["classes"].items() if value in each]
         none = "in no class" if value else "background"
         name = min(having, key=lambda one: len(task["classes"][one]), default=none)
@@ -193,7 +206,8 @@ def _describe(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
 
     config = json.loads((folder / "configs" / "inference.json").read_text())
     name, classes = str(task["name"]), list(task["classes"])
-    is_volume = "volume" in task["_layers_"]
+    layers = task["_layers_"]
+    is_volume = "volume" in (layers["inference"] if isinstance(layers, Mapping) else layers)
     predicted = ", ".join(f"{value} {label}" for value, label in name_values(classes).items())
     tensor = {"type": "image", "dtype": "float32", "spatial_shape": config["image_size"]}
     image = {

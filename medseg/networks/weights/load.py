@@ -228,7 +228,7 @@ def _keep_pruned_part(network: NestedUNet, given: Mapping[str, Tensor]) -> Mappi
     part of it may look like a part of another.
     """
     own = network.state_dict()
-    if network.level is None or given.keys() == own.keys():
+    if not isinstance(network, NestedUNet) or network.level is None or given.keys() == own.keys():
         return given
     if {key: value.shape for key, value in given.items()} != network.blueprint.list_shapes():
         return given
@@ -243,9 +243,12 @@ def _check_fit(network: NestedUNet, given: Mapping[str, Tensor], *, name: str) -
     unexpected = [key for key in given if key not in own]
     changed = [key for key in own if key in given and own[key].shape != given[key].shape]
     if first := next(iter(changed + missing + unexpected), None):
+        nested = isinstance(network, NestedUNet)
+        there = f"a {_describe(given, _list_topologies(given))}" if nested else "another network"
+        here = _describe(own, network.topology.name) if nested else type(network).__name__
         raise ValueError(
-            f"{name} fit a {_describe(given, _list_topologies(given))}, this network is a "
-            f"{_describe(own, network.topology.name)}: {first} is {_describe_shape(given, first)} "
+            f"{name} fit {there}, this network is a {here}: "
+            f"{first} is {_describe_shape(given, first)} "
             f"there and {_describe_shape(own, first)} here, {len(missing)} keys are missing, "
             f"{len(unexpected)} "
             f"unexpected, {len(changed)} of another shape; build the network as it was trained"

@@ -64,7 +64,9 @@ def find_slice_axis(
     return axes[0] if len(axes) == 1 else None
 
 
-def resize(image: Tensor, shape: Sequence[int], *, slice_axis: int | None, order: int = 3) -> Tensor:
+def resize(
+    image: Tensor, shape: Sequence[int], *, slice_axis: int | None, order: int = 3
+) -> Tensor:
     """An image with another number of voxels, whose outer faces stay where they are.
 
     Each axis is a product with a matrix, so that it takes a small part of the time of

@@ -13,6 +13,7 @@ from medseg.bundles.overrides import read_config, read_overrides
 from medseg.inference.cases.check_image import MODALITIES
 from medseg.inference.cases.existing import EXISTING
 from medseg.inference.predictor.backends import BACKENDS
+from medseg.networks.ensemble import AVERAGES
 from medseg.inference.tiles.settings import OUTPUTS
 from medseg.ingest.volumes.header import UNITS_MM
 from medseg.networks.layers import PADDINGS, UPSAMPLE_MODES
@@ -132,6 +133,7 @@ def test_the_words_of_a_rule_are_those_that_its_user_knows():
     assert words_of("topology") == set(TOPOLOGIES)
     assert words_of("predictor") == {"auto", *BACKENDS}
     assert words_of("output") == set(OUTPUTS)
+    assert words_of("fold_average") == set(AVERAGES)
     assert words_of("existing") == set(EXISTING)
     assert words_of("modality") == set(MODALITIES)
     assert words_of("units") == {"stated", *UNITS_MM}

@@ -1,0 +1,1 @@
+"""nnU-Net: trained models of nnU-Net as bundles."""

@@ -1,0 +1,241 @@
+"""Import model: a trained model of nnU-Net v2 as a bundle, without training it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from medseg.base.channels.file_names import make_channel_name
+from medseg.base.text import count_noun
+from medseg.bundles.nnunet.card import describe_model, write_card
+from medseg.bundles.nnunet.checkpoint import Checkpoint, read_checkpoint
+from medseg.bundles.nnunet.classes import Labels, read_labels
+from medseg.bundles.nnunet.configuration import Configuration, read_configuration
+from medseg.bundles.nnunet.model_folder import ModelFolder, choose_folds, open_model
+from medseg.bundles.nnunet.weights import check_weights, fit_head, save_weights, use_batch_norm
+from medseg.bundles.own.write_bundle import check_new, write_bundle
+from medseg.networks.nnunet.build import build_network
+
+PREPARE = "medseg.transforms.nnunet.prepare.PrepareForNnunetd"
+BUILD = "medseg.networks.nnunet.build.build_network"
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A bundle that was made of a model of nnU-Net.
+
+    Attributes:
+        folder: of the bundle.
+        folds: that it averages.
+        configuration: of the plans.
+        notes: what was left out or is other than in nnU-Net, one line each.
+    """
+
+    folder: Path
+    folds: tuple[str, ...]
+    configuration: str
+    notes: tuple[str, ...]
+
+
+def import_model(
+    source: Path,
+    out: Path,
+    *,
+    folds: Sequence[str] | None = None,
+    configuration: str | None = None,
+    checkpoint: str | None = None,
+    average: str = "logits",
+) -> Imported:
+    """Make a bundle of a trained model of nnU-Net v2; it appears whole, or not at all.
+
+    Args:
+        source: the folder with plans.json, dataset.json and folds, one above it, or a zip as
+            nnUNetv2_export_model_to_zip writes it.
+        out: folder of the new bundle; its name becomes that of the bundle.
+        folds: that are averaged; None for all.
+        configuration: such as "3d_fullres", where several lie in `source`.
+        checkpoint: name of the file in each fold; None for the final one, or else the best.
+        average: "logits", as nnU-Net does, or "probabilities".
+
+    Raises:
+        FileExistsError: `out` exists.
+        FileNotFoundError: there is no model, or a fold or a checkpoint is missing.
+        ImportError: the package of nnU-Net's networks is not installed.
+        ValueError: the model is damaged, of nnU-Net v1, or has what is not known here.
+    """
+    check_new(out.parent, out.name)
+    with open_model(source, configuration=configuration) as model:
+        chosen = choose_folds(model, folds)
+        files = {fold: model.find_checkpoint(fold, checkpoint) for fold in chosen}
+        read = {fold: read_checkpoint(file) for fold, file in files.items()}
+        first = read[chosen[0]]
+        _check_alike(read)
+        labels = read_labels(model.dataset)
+        found = read_configuration(model.plans, _name_configuration(model, first, configuration))
+        channels = _list_channels(model, found)
+        options = use_batch_norm(found.options, first.weights)
+        states = _fit(found, options, labels, read, files, in_channels=len(channels))
+        notes = (*labels.notes, *_list_notes(model, found, first, chosen))
+        task = _make_task(
+            out.name, found, options, labels, channels=channels, mirror_axes=first.mirror_axes
+        )
+        task["fold_average"] = average
+        about = describe_model(model, found, labels, folds=chosen)
+        write_bundle(
+            out,
+            task,
+            about=about.metadata,
+            texts=write_card(out, about, checkpoint=first, notes=notes),
+            finish=lambda made: _save(made, states),
+        )
+    return Imported(out, chosen, found.name, tuple(notes))
+
+
+def _check_alike(read: Mapping[str, Checkpoint]) -> None:
+    for name in ("configuration", "mirror_axes"):
+        values = {fold: getattr(one, name) for fold, one in read.items()}
+        if len(set(values.values())) > 1:
+            said = ", ".join(f"{value} in fold {fold}" for fold, value in values.items())
+            raise ValueError(
+                f"the folds differ in their {name} ({said}): they are of different trainings"
+            )
+
+
+def _name_configuration(model: ModelFolder, first: Checkpoint, asked: str | None) -> str:
+    """The configuration of the checkpoint, which is that of the folder's name and of the caller."""
+    named = asked or first.configuration or model.configuration
+    for other, where in ((first.configuration, "checkpoint is of"), (asked, "one asked for is")):
+        if other and other != named:
+            raise ValueError(
+                f"{model.path} is {named}, and the {where} {other}: they have to be one"
+            )
+    if not named:
+        raise ValueError(
+            f"neither the checkpoint nor the name of {model.path} says its configuration: pass "
+            "--configuration, such as 3d_fullres"
+        )
+    return named
+
+
+def _list_channels(model: ModelFolder, found: Configuration) -> list[str]:
+    """The names of the channels in order."""
+    named = model.dataset.get("channel_names", model.dataset.get("modality", {}))
+    places = sorted(named, key=lambda place: (len(str(place)), str(place)))
+    names = [make_channel_name(str(named[place])) or f"channel_{place}" for place in places]
+    if len(names) != len(found.schemes):
+        raise ValueError(
+            f"dataset.json names {count_noun(len(names), 'channel')}, and plans.json scales "
+            f"{len(found.schemes)}: they are of different trainings"
+        )
+    repeated = len(set(names)) < len(names)
+    return [f"channel_{place}" for place in places] if repeated else names
+
+
+def _fit(
+    found: Configuration,
+    options: Mapping[str, Any],
+    labels: Labels,
+    read: Mapping[str, Checkpoint],
+    files: Mapping[str, Path],
+    *,
+    in_channels: int,
+) -> list[dict[str, Tensor]]:
+    """The weights of each fold, which fit the network that the bundle builds."""
+    one_class = len(labels.classes) == 1 and not labels.regions
+    with torch.device("meta"):
+        network = build_network(
+            found.architecture,
+            in_channels=in_channels,
+            out_channels=labels.channels - one_class,
+            options=options,
+        )
+    states = []
+    for fold, one in read.items():
+        state = fit_head(one.weights, one_class=one_class)
+        check_weights(network, state, checkpoint=one, file=str(files[fold]))
+        states.append(state)
+    return states
+
+
+def _make_task(
+    name: str,
+    found: Configuration,
+    options: Mapping[str, Any],
+    labels: Labels,
+    *,
+    channels: Sequence[str],
+    mirror_axes: Sequence[int],
+) -> dict[str, Any]:
+    """The task file of the bundle, on the layers of nnU-Net's models."""
+    flat = found.spatial_dims == 2
+    several = ["channels"] if len(channels) > 1 else []
+    layers = ["3d", "volume", *several, *(["slices"] if flat else []), "nnunet"]
+    task: dict[str, Any] = {
+        "_layers_": {"inference": layers},
+        "name": name,
+        "dataset_dir": f"data/{name}",
+        "classes": labels.classes,
+        "modality": "CT" if found.schemes[0] == "ct" else "MR",
+        "in_channels": len(channels),
+        "image_size": list(found.patch_size),
+        "roi_size": list(found.patch_size),
+        "flips": [axis + flat for axis in mirror_axes],
+        "network_def": {
+            "_target_": BUILD,
+            "architecture": found.architecture,
+            "in_channels": "@in_channels",
+            "out_channels": "$medseg.transforms.count_logit_channels(@classes)",
+            "options": dict(options),
+        },
+        "prepare": {
+            "_target_": PREPARE,
+            "keys": "image",
+            "spacing_mm": list(found.spacing_mm),
+            "axes": list(found.axes),
+            "schemes": list(found.schemes),
+            "properties": [dict(one) for one in found.properties],
+            "inside": list(found.inside),
+            "orientation": found.orientation,
+            "order": found.order,
+            "slices": found.slices,
+            "slices_of_logits": found.slices_of_logits,
+            "anisotropy": found.anisotropy,
+        },
+    }
+    if several:
+        task["image_channels"] = list(channels)
+        task["channel_windows"] = [None] * len(channels)
+    if flat:
+        task["slice_axis"] = 0
+    return task
+
+
+def _list_notes(
+    model: ModelFolder, found: Configuration, first: Checkpoint, folds: Sequence[str]
+) -> list[str]:
+    """What was left out of the model, one line each."""
+    notes = [
+        f"fold {fold} is left out: {', '.join(folds)} are averaged"
+        for fold in model.folds
+        if fold not in folds
+    ]
+    if (model.path / "postprocessing.pkl").is_file() or any(model.path.rglob("postprocessing.pkl")):
+        notes.append(
+            "postprocessing.pkl is left out, since reading it could run code: what it keeps, such "
+            "as the largest part, can be set by largest_only"
+        )
+    if not first.mirror_axes:
+        notes.append("it was trained without mirroring, and predicts so")
+    if found.orientation is None:
+        notes.append("axes are taken as files store them, as nnU-Net does")
+    return notes
+
+
+def _save(made: Path, states: Sequence[Mapping[str, Tensor]]) -> None:
+    (made / "models").mkdir()
+    save_weights(states, str(made / "models" / "model.pt"))
