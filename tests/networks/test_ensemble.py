@@ -151,3 +151,12 @@ def test_overlap_tile_gives_what_the_whole_image_gives(members, image, wrap):
             OverlapTileInferer(64, edge="network", output="labels", classes={"a": [1], "b": [2]})
         )(image, ensemble)
     assert labels[:, 0].equal(whole.argmax(1).to(torch.uint8))
+
+
+def test_the_mean_of_logits_is_taken_where_that_is_asked_for(members, image, weights):
+    whole = fit_to_weights(make_network(7), weights, activation="softmax", average="logits")
+    assert whole.activation == "none"
+    logits = [torch.full((1, 2, 1), 3.0), torch.full((1, 2, 1), -1.0)]
+    assert average_logits(logits, "none").flatten().tolist() == [1.0, 1.0]
+    with pytest.raises(ValueError, match="average must be one of probabilities, logits"):
+        fit_to_weights(members[0], weights, activation="softmax", average="votes")

@@ -175,3 +175,38 @@ def test_values_between_voxels_are_interpolated_linearly():
     affine[0, 3] = 0.25
     found = restore_values(ramp, np.eye(4), source=Geometry((5, 3, 3), affine))
     torch.testing.assert_close(found[0, :, 1, 1], torch.arange(5.0) + 0.25)
+
+
+@pytest.mark.parametrize("outside", ["nearest", "background"])
+def test_what_lies_outside_the_box_is_its_nearest_voxel_or_background(outside):
+    source = Geometry((8, 1, 1), np.eye(4))
+    half = np.diag([0.5, 1.0, 1.0, 1.0])
+    half[0, 3] = 1.75  # eight voxels of half the size, from 1.5 to 5.5
+    logits = torch.tensor([0.0, 1.0])[:, None, None, None].expand(2, 8, 1, 1)
+    found = restore_label(logits, half, source=source, outside=outside).flatten().tolist()
+    assert found == ([1] * 8 if outside == "nearest" else [0, 0, 1, 1, 1, 1, 0, 0])
+
+
+def test_along_an_axis_of_slices_the_nearest_is_taken():
+    thick = np.diag([3.0, 1.0, 1.0, 1.0])
+    thick[0, 3] = 1.0
+    logits = torch.zeros(2, 2, 1, 2)
+    logits[1, 0], logits[1, 1] = 5, -1  # between them the foreground would reach far over
+    source = Geometry((6, 1, 2), np.eye(4))
+    taken = restore_label(logits, thick, source=source, slice_axis=0)
+    mixed = restore_label(logits, thick, source=source)
+    assert taken[0, :, 0, 0].tolist() == [1, 1, 1, 0, 0, 0]
+    assert mixed[0, :, 0, 0].tolist() == [1, 1, 1, 1, 0, 0]
+
+
+def test_the_axis_of_slices_is_read_from_the_image():
+    image = MetaTensor(torch.zeros(1, 2, 1, 2), affine=torch.eye(4, dtype=torch.float64))
+    image.meta["along"] = -1
+    assert RestoreLabeld("pred", slice_axis_key="along")._find_slice_axis(image) is None
+    image.meta["along"] = 0
+    assert RestoreLabeld("pred", slice_axis_key="along")._find_slice_axis(image) == 0
+
+
+def test_an_unknown_way_to_fill_the_outside_is_refused():
+    with pytest.raises(ValueError, match="outside must be one of nearest, background"):
+        RestoreLabeld("pred", outside="zero")

@@ -157,3 +157,21 @@ def test_what_a_window_gives_is_told_from_the_image_and_from_its_own_start():
 
 def test_windows_that_are_moved_give_other_voxels_of_the_same_size():
     assert Axis(7, (Span(-1, 0, 5),)).shift(3) == Axis(7, (Span(2, 3, 8),))
+
+
+@pytest.mark.parametrize(
+    ("size", "window", "starts"),
+    [
+        (11, 4, [0, 2, 4, 5, 7]),
+        (8, 8, [0]),
+        (16, 8, [0, 4, 8]),
+        (17, 8, [0, 3, 6, 9]),
+    ],
+)
+def test_even_windows_overlap_alike_and_reach_both_ends(size, window, starts):
+    axis = blend_axis(size, window=window, overlap=0.5, even=True)
+    assert [span.start for span in axis.spans] == starts
+
+
+def test_an_image_smaller_than_an_even_window_lies_in_its_middle():
+    assert blend_axis(5, window=8, overlap=0.5, even=True).spans == (Span(-1, 0, 5),)
