@@ -64,7 +64,8 @@ class OverlapTileInferer(Inferer):
         overlap: for `blend`, the part of a window that overlaps with the next, in [0, 1).
         even: for `blend`, all windows overlap alike, as those of nnU-Net do; else the last one of
             an axis overlaps more, as in MONAI.
-        weights: for `blend`, "gaussian" or "constant".
+        weights: for `blend`, "gaussian", which is nowhere below a thousandth of its middle, as in
+            MONAI, "nnunet", whose corners weigh next to nothing, or "constant".
         batch_size: windows that go through the network together.
         slices: the axis of a volume along which a 2D network goes slice by slice; `roi_size`,
             `halo` and `stride` are then those of the two other axes. None for a network of as many

@@ -11,7 +11,7 @@ from medseg.inference.tiles.tiling import Tiling
 from medseg.transforms.classes import count_logit_channels
 from medseg.transforms.regions import are_regions
 
-WEIGHTS = ("gaussian", "constant")
+WEIGHTS = ("gaussian", "nnunet", "constant")
 OUTPUTS = ("logits", "labels")
 
 

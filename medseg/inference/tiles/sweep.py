@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
+import numpy as np
 import torch
 from monai.data.utils import compute_importance_map
+from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 from tqdm import tqdm
 
@@ -117,9 +119,27 @@ class Sweep:
             self.canvas,
             size=self.image.shape[2:],
             axis=self.layout.slowest,
-            weight=compute_importance_map(size, mode=weights, sigma_scale=SIGMA_SCALE),
+            weight=_weigh_as_nnunet(size)
+            if weights == "nnunet"
+            else compute_importance_map(size, mode=weights, sigma_scale=SIGMA_SCALE),
             regions=self.settings.regions,
         )
+
+
+def _weigh_as_nnunet(size: Sequence[int]) -> Tensor:
+    """The weights of nnU-Net: a Gaussian, in float16 with 10 in the middle; no weight is 0.
+
+    Source: nnunetv2, compute_gaussian.
+    """
+    weight = np.ones(())
+    for n in size:
+        middle = np.zeros(n)
+        middle[n // 2] = 1
+        line = gaussian_filter1d(middle, n * SIGMA_SCALE, mode="constant")
+        weight = weight[..., None] * line
+    rounded = torch.from_numpy(10 * weight / weight.max()).half().float()
+    rounded[rounded == 0] = rounded[rounded > 0].min()
+    return rounded
 
 
 def _extend_to_all_channels(box: Box) -> Box:

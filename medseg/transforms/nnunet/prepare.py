@@ -127,8 +127,8 @@ class PrepareForNnunetd(MapTransform):
             body=_fill_holes(body[box]) if any(self.inside) else None,
         )
         values, affine, slice_axis = self._resize(values, affine)
-        meta = dict(image.meta) | {SLICE_AXIS: slice_axis}
-        return MetaTensor(values, affine=torch.from_numpy(affine), meta=meta)
+        meta = dict(image.meta) | {SLICE_AXIS: slice_axis, "affine": torch.from_numpy(affine)}
+        return MetaTensor(values, meta=meta)
 
     def _permute(self, image: MetaTensor) -> tuple[Tensor, np.ndarray]:
         """The image along the network's axes, with the affine that maps these to millimetres."""
