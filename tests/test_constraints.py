@@ -13,7 +13,7 @@ from packaging.version import Version
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 EXTRAS = (
     *("", "tracking", "export", "fast"),
-    *("encoders", "datasets", "gateway", "docs", "dev"),
+    *("encoders", "nnunet", "datasets", "gateway", "docs", "dev"),
 )
 
 

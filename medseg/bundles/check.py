@@ -8,7 +8,7 @@ import json
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from medseg.bundles.bundle import (
     INFERENCE,
     LARGE_FILE_MB,
     METADATA,
+    OPTIONAL,
     REQUIRED,
     TRAIN,
     Bundle,
@@ -95,11 +96,21 @@ def find_notes(name: str, bundles_dir: str | Path = "bundles") -> list[str]:
 
 def find_missing_files(bundle: Bundle) -> Iterator[str]:
     """A line for each file that a complete bundle has and this one lacks, or that is no JSON."""
-    for file in REQUIRED:
+    for file in _list_required(bundle):
         if not (bundle.root / file).is_file():
             yield f"{file} is missing, and every bundle needs it: add it"
         elif file.endswith(".json") and not bundle.is_readable(file):
             yield f"{file} is not a JSON object: correct it"
+
+
+def _list_required(bundle: Bundle) -> tuple[str, ...]:
+    """The files that a bundle must have: of the configs those that its own task file builds."""
+    if not bundle.is_readable(TASK_FILE):
+        return REQUIRED
+    layers = bundle.read_json(TASK_FILE).get("_layers_")
+    if not isinstance(layers, Mapping):
+        return REQUIRED
+    return (METADATA, *(f"configs/{workflow}.json" for workflow in layers), *OPTIONAL)
 
 
 def _find_wrong_links(bundle: Bundle) -> Iterator[str]:

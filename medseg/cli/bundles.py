@@ -136,7 +136,7 @@ def import_nnunet(
 ) -> None:
     """Make a bundle of a model that nnU-Net v2 trained; it is not trained again.
 
-    Example: [cyan]medseg bundles import-nnunet nnUNetTrainer__nnUNetPlans__3d_fullres -o bundles/spleen[/]
+    Example: [cyan]medseg bundles import-nnunet nnUNet_results/Dataset009_Spleen -o spleen[/]
     """
     with one_line_errors(also=say_error_as_json(json)):
         require_output()

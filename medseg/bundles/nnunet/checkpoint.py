@@ -13,9 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+_SCALAR = np.float64(0).__reduce__()[0]
 _ALLOWED = [
     np.dtype,
-    np._core.multiarray.scalar,
+    _SCALAR,
+    (_SCALAR, "numpy.core.multiarray.scalar"),  # its name before numpy 2
     *{type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64, np.int32, np.bool_)},
 ]
 """What a checkpoint of nnU-Net holds beside tensors: numbers of numpy, in its training record."""

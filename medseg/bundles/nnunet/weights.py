@@ -59,10 +59,10 @@ def check_weights(
     first = min(differ, key=lambda key: (key not in own, key not in given, key))
     there, here = (str(shapes.get(first, "absent")) for shapes in (given, own))
     raise ValueError(
-        f"{file} does not fit the network of plans.json: {first} is {there} there and {here} here, "
-        f"{len(differ)} of {len(own)} differ; it was trained by {checkpoint.trainer or 'an unknown'}"
-        " trainer: a trainer with a network of its own is not imported, and a checkpoint has to lie "
-        "with the plans of its training"
+        f"{file} does not fit the network of plans.json: {first} is {there} there and {here} "
+        f"here, {len(differ)} of {len(own)} differ; it was trained by "
+        f"{checkpoint.trainer or 'an unknown trainer'}: a network of a trainer's own is not "
+        "imported, and a checkpoint has to lie with the plans of its training"
     )
 
 

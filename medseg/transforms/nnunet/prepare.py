@@ -118,7 +118,10 @@ class PrepareForNnunetd(MapTransform):
         values, affine = self._permute(image)
         body = (values != 0).any(0)
         box = _find_box(body)
-        values, affine = values[(slice(None), *box)], affine @ _shift([one.start for one in box])
+        values, affine = (
+            values[:, box[0], box[1], box[2]],
+            affine @ _shift([one.start for one in box]),
+        )
         values = normalize(
             values,
             self.schemes,

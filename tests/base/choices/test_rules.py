@@ -13,9 +13,9 @@ from medseg.bundles.overrides import read_config, read_overrides
 from medseg.inference.cases.check_image import MODALITIES
 from medseg.inference.cases.existing import EXISTING
 from medseg.inference.predictor.backends import BACKENDS
-from medseg.networks.ensemble import AVERAGES
 from medseg.inference.tiles.settings import OUTPUTS
 from medseg.ingest.volumes.header import UNITS_MM
+from medseg.networks.ensemble import AVERAGES
 from medseg.networks.layers import PADDINGS, UPSAMPLE_MODES
 from medseg.networks.topology import TOPOLOGIES
 

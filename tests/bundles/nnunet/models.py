@@ -11,6 +11,7 @@ import torch
 from medseg.networks.nnunet.build import build_network
 
 CT = {"mean": 40.0, "std": 60.0, "percentile_00_5": -160.0, "percentile_99_5": 240.0}
+UNETS = "dynamic_network_architectures.architectures.unet"
 LABELS = {"background": 0, "liver": 1, "tumour": 2}
 
 
@@ -44,7 +45,7 @@ def make_configuration(dims=3, architecture="PlainConvUNet", channels=1, **chang
         "resampling_fn_probabilities": "resample_data_or_seg_to_shape",
         "resampling_fn_probabilities_kwargs": {"is_seg": False, "order": 1},
         "architecture": {
-            "network_class_name": f"dynamic_network_architectures.architectures.unet.{architecture}",
+            "network_class_name": f"{UNETS}.{architecture}",
             "arch_kwargs": arguments,
             "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
         },

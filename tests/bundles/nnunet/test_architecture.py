@@ -20,7 +20,8 @@ def test_the_network_and_its_layers_are_found(name):
         "InstanceNorm3d",
         "LeakyReLU",
     )
-    assert options["dropout"] is None and options["norm_kwargs"] == {"eps": 1e-5, "affine": True}
+    assert options["dropout"] is None
+    assert options["norm_kwargs"] == {"eps": 1e-5, "affine": True}
 
 
 def test_plans_without_a_section_give_the_same_network():

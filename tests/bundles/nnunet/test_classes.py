@@ -28,7 +28,8 @@ def test_a_region_whose_value_changes_is_told():
 
 def test_what_is_ignored_is_no_class():
     found = read({"background": 0, "liver": 1, "ignore": 2})
-    assert list(found.classes) == ["liver"] and found.channels == 2
+    assert list(found.classes) == ["liver"]
+    assert found.channels == 2
     assert "ignore" in found.notes[0]
 
 

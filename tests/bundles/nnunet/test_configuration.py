@@ -19,7 +19,9 @@ def test_what_the_network_sees_is_read():
     )
     assert (found.schemes, found.properties, found.inside) == (("ct",), (CT,), (False,))
     assert (found.order, found.slices, found.slices_of_logits) == (3, None, None)
-    assert found.anisotropy == 3.0 and found.orientation is None and found.spatial_dims == 3
+    assert found.anisotropy == 3.0
+    assert found.orientation is None
+    assert found.spatial_dims == 3
 
 
 def test_a_configuration_has_what_it_inherits():

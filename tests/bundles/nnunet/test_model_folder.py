@@ -37,7 +37,8 @@ def test_a_model_is_found_in_its_folder_and_below_one(model, tmp_path):
 
 def test_a_model_is_found_in_a_zip(model, tmp_path):
     with open_model(zip_up(tmp_path / "results", tmp_path / "x.zip")) as found:
-        assert found.folds == ("0", "3") and found.dataset["numTraining"] == 3
+        assert found.folds == ("0", "3")
+        assert found.dataset["numTraining"] == 3
 
 
 def test_a_zip_never_writes_outside_its_folder(tmp_path):
@@ -64,12 +65,12 @@ def test_of_several_models_one_has_to_be_named(model, tmp_path):
 def test_a_model_of_version_1_is_refused_as_such(tmp_path):
     (tmp_path / "fold_0").mkdir()
     (tmp_path / "plans.pkl").write_bytes(b"")
-    with pytest.raises(ValueError, match="nnU-Net v1.*train it again"), open_model(tmp_path):
+    with pytest.raises(ValueError, match=r"nnU-Net v1.*train it again"), open_model(tmp_path):
         pass
 
 
 def test_other_folders_are_refused_with_what_is_missing(tmp_path):
-    with pytest.raises(FileNotFoundError, match="has no plans.json beside"), open_model(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"has no plans\.json beside"), open_model(tmp_path):
         pass
     for name in ("plans.json", "dataset.json"):
         (tmp_path / name).write_text("{}")

@@ -28,7 +28,7 @@ def test_several_classes_stay_as_they_are():
 
 
 def test_a_head_of_another_number_of_channels_is_refused():
-    with pytest.raises(ValueError, match="has 3 channels.*another training"):
+    with pytest.raises(ValueError, match=r"has 3 channels.*another training"):
         fit_head(make(3).state_dict(), one_class=True)
 
 

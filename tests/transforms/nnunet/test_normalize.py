@@ -38,7 +38,7 @@ def test_the_unit_range_goes_from_0_to_1():
 
 def test_pictures_are_divided_by_255_and_others_are_refused():
     assert scale([0.0, 255.0], "divide_by_255") == [0.0, 1.0]
-    with pytest.raises(ValueError, match="from 0 to 300.*pass such a picture"):
+    with pytest.raises(ValueError, match=r"from 0 to 300.*pass such a picture"):
         scale([0.0, 300.0], "divide_by_255")
 
 

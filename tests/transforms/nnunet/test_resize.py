@@ -62,7 +62,8 @@ def test_an_image_of_that_size_stays_as_it_is():
 def test_no_value_is_beyond_those_of_the_image():
     steps = torch.tensor([[[[0.0, 0.0, 1.0, 1.0]]]])
     found = resize(steps, (1, 1, 16), slice_axis=None)
-    assert found.min() == 0 and found.max() == 1
+    assert found.min() == 0
+    assert found.max() == 1
 
 
 def test_weights_that_would_be_slow_to_multiply_are_0():

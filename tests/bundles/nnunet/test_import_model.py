@@ -1,0 +1,142 @@
+"""Import model: a model of nnU-Net becomes a bundle that segments, or a line says why not."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from bundles.nnunet.models import make_configuration, make_plans, write_model
+
+from medseg.bundles.check import find_faults
+from medseg.bundles.nnunet.checkpoint import read_checkpoint
+from medseg.bundles.nnunet.import_model import import_model
+from medseg.bundles.segmenter import Segmenter
+
+pytest.importorskip("dynamic_network_architectures")
+
+
+def read_task(folder):
+    return json.loads((folder / "task.json").read_text())
+
+
+def make_volume(shape=(11, 12, 9), seed=0):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(60, 40, shape).astype(np.float32)
+    return nib.Nifti1Image(values, np.diag([1.3, 0.9, 2.0, 1.0]))
+
+
+def segment(folder, image):
+    return Segmenter(folder, force=True, mixed_precision=False, predictor="eager")(image)
+
+
+def test_a_model_becomes_a_bundle_without_faults_that_segments(tmp_path):
+    made = import_model(write_model(tmp_path / "model"), tmp_path / "bundles" / "spleen")
+    assert made.configuration == "3d_fullres"
+    assert made.folds == ("0",)
+    assert find_faults(made.folder) == []
+    found = segment(made.folder, make_volume())
+    assert found.mask.shape == (11, 12, 9)
+    assert set(np.unique(found.mask)) <= {0, 1, 2}
+    assert [label.name for label in found.labels] == ["background", "liver", "tumour"]
+
+
+def test_the_labels_are_those_of_the_network_on_the_prepared_image(tmp_path):
+    """One window, no mirroring and the spacing of the training: the chain is short enough."""
+    model = write_model(tmp_path / "model", mirror=())
+    made = import_model(model, tmp_path / "one")
+    image = nib.Nifti1Image(make_volume((8, 8, 8)).get_fdata(), np.eye(4))
+    from bundles.nnunet.models import CT, make_network
+
+    network = make_network(make_configuration(), 1, 3)
+    network.load_state_dict(read_checkpoint(model / "fold_0/checkpoint_final.pth").weights)
+    values = image.get_fdata().clip(CT["percentile_00_5"], CT["percentile_99_5"])
+    values = torch.from_numpy((values - CT["mean"]) / CT["std"]).float().permute(2, 1, 0)
+    with torch.no_grad():
+        expected = network.eval()(values[None, None])[0].argmax(0).permute(2, 1, 0)
+    assert np.array_equal(segment(made.folder, image).mask, expected)
+
+
+@pytest.mark.parametrize("average", ["logits", "probabilities"])
+def test_folds_become_an_ensemble(tmp_path, average):
+    model = write_model(tmp_path / "model", folds=("0", "1", "2"))
+    made = import_model(model, tmp_path / "one", folds=["0", "2"], average=average)
+    assert read_task(made.folder)["fold_average"] == average
+    assert "fold 1 is left out: 0, 2 are averaged" in made.notes
+    state = torch.load(made.folder / "models/model.pt", weights_only=True)
+    assert {key.split(".")[1] for key in state} == {"0", "1"}
+    assert segment(made.folder, make_volume()).mask.shape == (11, 12, 9)
+
+
+def test_a_network_in_2d_goes_along_the_first_axis_of_nnunet(tmp_path):
+    plans = make_plans("2d", make_configuration(dims=2))
+    made = import_model(
+        write_model(tmp_path / "model", plans=plans, name="2d", mirror=(0, 1)), tmp_path / "flat"
+    )
+    task = read_task(made.folder)
+    assert (task["slice_axis"], task["flips"]) == (0, [1, 2])
+    assert segment(made.folder, make_volume()).mask.shape == (11, 12, 9)
+
+
+def test_regions_and_several_channels(tmp_path):
+    configuration = make_configuration(architecture="ResidualEncoderUNet", channels=2)
+    model = write_model(
+        tmp_path / "model",
+        plans=make_plans(configuration=configuration),
+        channels=("CT", "PET"),
+        labels={"background": 0, "whole": [1, 2], "core": 2},
+        regions_class_order=[1, 2],
+    )
+    made = import_model(model, tmp_path / "two")
+    task = read_task(made.folder)
+    assert task["image_channels"] == ["CT", "PET"]
+    assert task["classes"]["whole"] == [1, 2]
+    files = []
+    for place in range(2):
+        files.append(tmp_path / f"x_000{place}.nii.gz")
+        nib.save(make_volume(seed=place), files[-1])
+    assert segment(made.folder, [str(file) for file in files]).mask.shape == (11, 12, 9)
+
+
+def test_one_class_has_one_channel_and_the_labels_of_its_two(tmp_path):
+    model = write_model(tmp_path / "model", labels={"background": 0, "liver": 1}, mirror=())
+    made = import_model(model, tmp_path / "one")
+    state = torch.load(made.folder / "models/model.pt", weights_only=True)
+    assert state["decoder.seg_layers.0.bias"].shape == (1,)
+    assert set(np.unique(segment(made.folder, make_volume()).mask)) <= {0, 1}
+
+
+def test_the_card_says_what_is_known_and_what_is_not(tmp_path):
+    model = write_model(tmp_path / "model", name="3d_fullres", licence="CC BY 4.0")
+    (model / "postprocessing.pkl").write_bytes(b"")
+    made = import_model(model, tmp_path / "one")
+    card = (made.folder / "docs" / "README.md").read_text()
+    for part in ("licence: CC BY 4.0", "trained by nnUNetTrainer, 10 epochs", "fold 0: not stated"):
+        assert part in card
+    assert any("postprocessing.pkl is left out" in note for note in made.notes)
+    assert "CC BY 4.0" in (made.folder / "LICENSE").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"heads": 4}, "does not fit the network of plans.json.*trained by nnUNetTrainer"),
+        ({"channels": ("CT", "PET")}, "names 2 channels, and plans.json scales 1"),
+    ],
+)
+def test_parts_of_different_trainings_are_refused(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        import_model(write_model(tmp_path / "model", **options), tmp_path / "one")
+    assert not (tmp_path / "one").exists()
+
+
+def test_another_configuration_than_that_of_the_checkpoint_is_refused(tmp_path):
+    model = write_model(tmp_path / "model")
+    with pytest.raises(ValueError, match="is 2d, and the checkpoint is of 3d_fullres"):
+        import_model(model, tmp_path / "one", configuration="2d")
+
+
+def test_a_folder_that_is_there_is_not_touched(tmp_path):
+    (tmp_path / "one").mkdir()
+    with pytest.raises(FileExistsError):
+        import_model(write_model(tmp_path / "model"), tmp_path / "one")
