@@ -79,7 +79,7 @@ def test_every_medseg_verb_exists(page):
     verbs = typer.main.get_command(app).commands
     for code in code_of(page):
         for line in code.splitlines():
-            match = re.match(r"\s*(?:\$ )?medseg ([a-z]\w*)(?: ([a-z]\w*))?", line)
+            match = re.match(r"\s*(?:\$ )?medseg ([a-z]\w*)(?: ([a-z][\w-]*))?", line)
             if match:
                 assert match[1] in verbs, line
                 group = getattr(verbs[match[1]], "commands", None)

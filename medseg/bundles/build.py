@@ -185,11 +185,11 @@ def render_task(task_file: Path, *, layers: Path, configs: Path) -> dict[Path, s
         built[configs / f"{workflow}.json"] = {"_generated_": note, **config}
     if faults := list(find_task_faults(task, below, used)):
         raise ValueError(f"{task_file}: {'; '.join(faults)}")
-    overlay = dict(read_section(layers / "train.json", OVERLAY)) if "train" in used else {}
+    overlay = dict(read_section(layers / "train.json", OVERLAY))
     imports = _list_imports([*built.values(), overlay])
     for path, config in built.items():
         files[path] = format_config({**config, "imports": imports})
-    if overlay:
+    if "train" in used:
         note = f"{_GENERATED.format(layers='layers/train.json')}; give it after train.json"
         files[configs / f"{OVERLAY}.json"] = format_config({"_generated_": note, **overlay})
     return files
@@ -222,17 +222,14 @@ def _list_layers_per_workflow(
 ) -> dict[str, list[str]]:
     """The layers of every workflow: those of all tasks, then those that the task names.
 
-    A task that lists layers for each workflow has those workflows alone.
+    A task that names some for "inference" alone has that workflow alone.
     """
     named = task.get("_layers_")
     own: Mapping[str, Any] = dict.fromkeys(WORKFLOWS, named)
-    own = named if isinstance(named, Mapping) and named else own
+    own = named if isinstance(named, Mapping) else own
     known = sorted({path.stem for path in layers.glob("*.json")})
-    for workflow in own:
-        if workflow not in WORKFLOWS:
-            raise ValueError(
-                f"{file} names layers for {workflow!r}: name some of {', '.join(WORKFLOWS)}"
-            )
+    workflows = ["inference"] if [*own] == ["inference"] else [*WORKFLOWS]
+    for workflow in workflows:
         if not isinstance(own.get(workflow), list):
             raise ValueError(f"{file} names no layers for {workflow}: list some in _layers_")
         if unknown := [layer for layer in own[workflow] if layer not in known]:
@@ -240,7 +237,7 @@ def _list_layers_per_workflow(
                 f"{file} names the layer {unknown[0]!r}, which is not there: name one of "
                 f"{', '.join(known)}"
             )
-    return {workflow: [*_COMMON[workflow], *own[workflow]] for workflow in own}
+    return {workflow: [*_COMMON[workflow], *own[workflow]] for workflow in workflows}
 
 
 def _order_keys(config: Mapping[str, Any], task: Iterable[str]) -> dict[str, Any]:

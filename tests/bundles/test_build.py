@@ -117,6 +117,14 @@ def test_a_task_may_name_other_layers_for_each_workflow(folder):
     assert "extra.json" not in _config(folder, workflow="evaluate")["_generated_"]
 
 
+def test_a_task_that_names_layers_for_inference_alone_has_that_config_alone(folder):
+    task = {**TASK, "_layers_": {"inference": []}}
+    (folder / "layers" / "tasks" / "toy.json").write_text(json.dumps(task))
+    build.build("toy", folder)
+    built = {path.name for path in (folder / "toy" / "configs").glob("*.json")}
+    assert built - {"metadata.json"} == {"inference.json"}
+
+
 @pytest.mark.parametrize(
     ("named", "said"),
     [

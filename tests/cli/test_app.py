@@ -44,7 +44,7 @@ def test_the_verbs_are_those_of_the_reference():
         *("phantom", "prepare", "train", "evaluate", "segment", "prune", "export", "doctor"),
         *("inspect", "download", "report", "new", "crossval"),
         *("bundles list", "bundles build", "bundles check", "bundles publish"),
-        *("bundles info", "bundles copy"),
+        *("bundles info", "bundles copy", "bundles import-nnunet"),
         *("gateway run", "gateway status", "gateway retry", "gateway check"),
     }
 

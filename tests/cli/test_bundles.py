@@ -193,3 +193,28 @@ def test_publishing_what_is_no_run_is_one_line(here):
     assert ended.stderr.startswith(
         "error: bundles/nuclei is not the folder of a run, it has no run.json: name a folder"
     )
+
+
+def test_a_folder_that_is_no_model_of_nnunet_is_one_line(here, tmp_path):
+    (tmp_path / "model").mkdir()
+    ended = run_medseg("bundles", "import-nnunet", str(tmp_path / "model"), "-o", "spleen")
+    assert ended.exit_code == 2
+    assert "has no plans.json beside a dataset.json" in ended.output
+    assert len(ended.output.splitlines()) == 1
+
+
+def test_what_was_imported_can_be_had_as_json(here, monkeypatch, tmp_path):
+    from medseg.bundles.nnunet import import_model
+
+    made = import_model.Imported(tmp_path / "spleen", ("0", "1"), "3d_fullres", ("a note",))
+    monkeypatch.setattr(import_model, "import_model", lambda *given, **options: made)
+    printed = run_medseg("bundles", "import-nnunet", "model", "-o", "spleen", "--json").output
+    assert json.loads(printed) == {
+        "bundle": str(tmp_path / "spleen"),
+        "configuration": "3d_fullres",
+        "folds": ["0", "1"],
+        "notes": ["a note"],
+    }
+    said = run_medseg("bundles", "import-nnunet", "model", "-o", "spleen").output.splitlines()
+    assert said[0] == "note: a note"
+    assert "folds 0, 1; next: medseg segment" in said[1]
