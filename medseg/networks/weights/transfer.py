@@ -60,6 +60,9 @@ def transfer_weights(
     - a kernel of 1 for one of 3, along an axis: put into its middle; of 3 for one of 1: added up;
     - other input channels: the mean over those of the other network, so scaled that the same image
       in each channel gives what it gave;
+    - fewer channels in each level: the first of the new ones compute what the others did, and are
+      fed by no other; the rest are new (Net2WiderNet, Chen, Goodfellow and Shlens 2016, but that
+      new channels are not copies of old ones);
     - all others, such as heads of other classes, and levels that the other lacks: new.
 
     Args:
@@ -84,6 +87,7 @@ def transfer_weights(
     transposed = {
         f"{name}.weight" for name, part in network.named_modules() if isinstance(part, _TRANSPOSED)
     }
+    may_widen = _is_narrower(given, own, first)
     kept, new = [], []
     resized: dict[str, str] = {}
     made: dict[str, Tensor] = {}
@@ -100,6 +104,9 @@ def transfer_weights(
                 fitted, ways = _fit_channels(fitted, tensor.shape[1])
             fitted, more = _fit_kernel(fitted, tensor, spread=key not in transposed)
             ways = [*ways, *more]
+        if fitted is not None and may_widen and fitted.shape != tensor.shape:
+            fitted = _widen(fitted, tensor, key, is_transposed=key in transposed)
+            ways = [*ways, "more channels"]
         if fitted is not None and fitted.shape == tensor.shape:
             resized[key] = " and ".join(ways)
             made[key] = fitted
@@ -109,8 +116,8 @@ def transfer_weights(
         name = os.fspath(weights) if isinstance(weights, str | Path) else "these weights"
         widths = _compare_widths(own[first], given.get(first))
         raise ValueError(
-            f"nothing of {name} fits this network{widths}: start from one of the same channels and "
-            "topology"
+            f"nothing of {name} fits this network{widths}: start from one of the same topology, "
+            "with as many channels or fewer"
         )
     network.load_state_dict({**own, **made})
     unused = tuple(key for key in given if key not in own)
@@ -122,6 +129,45 @@ def _compare_widths(own: Tensor, other: Tensor | None) -> str:
     if other is None or len(own) == len(other):
         return ""
     return f" (it begins with {len(other)} channels, and this one with {len(own)})"
+
+
+def _is_narrower(given: Mapping[str, Tensor], own: Mapping[str, Tensor], first: str) -> bool:
+    """Whether no kernel of the other network has more channels, but for those of the image."""
+    kernels = [key for key in own if own[key].ndim > 2 and key in given and ".head." not in key]
+    return all(
+        n <= most
+        for key in kernels
+        for n, most in zip(given[key].shape[: 1 + (key != first)], own[key].shape, strict=False)
+    )
+
+
+def _widen(other: Tensor, own: Tensor, key: str, *, is_transposed: bool) -> Tensor | None:
+    """Weights of more channels, of which the first compute what they did; None where none fit.
+
+    A node takes the feature maps of several, each of which has more channels.
+    """
+    if other.ndim != own.ndim or other.shape[2:] != own.shape[2:]:
+        return None
+    made = own.clone()
+    if own.ndim < 2:
+        if ".head." in key or len(other) > len(own):
+            return None
+        made[: len(other)] = other
+        return made
+    target, source = made, other
+    if is_transposed:  # these kernels have their input first
+        target, source = made.swapdims(0, 1), other.swapdims(0, 1)
+    (outputs, before), (new_outputs, after) = source.shape[:2], target.shape[:2]
+    if ".head." in key and outputs != new_outputs:
+        return None
+    is_joined = ".first.conv" in key and before % outputs == 0
+    maps = before // outputs if is_joined and after == before // outputs * new_outputs else 1
+    target[:outputs] = 0
+    for number in range(maps):
+        old = source[:, number * (before // maps) : (number + 1) * (before // maps)]
+        start = number * (after // maps)
+        target[:outputs, start : start + old.shape[1]] = old
+    return made
 
 
 def _fit_channels(other: Tensor, channels: int) -> tuple[Tensor, list[str]]:
@@ -142,7 +188,9 @@ def _fit_kernel(other: Tensor, own: Tensor, *, spread: bool) -> tuple[Tensor | N
         size = own.shape[-1]
         other = other[..., None].expand(*other.shape, size) / (size if spread else 1)
         ways.append("2D to 3D")
-    if other.ndim != own.ndim or other.ndim < 3 or other.shape[:2] != own.shape[:2]:
+    if other.ndim < 3:
+        return other, []
+    if other.ndim != own.ndim:
         return None, []
     for axis in range(2, other.ndim):
         before, after = other.shape[axis], own.shape[axis]

@@ -85,6 +85,33 @@ def test_a_deeper_network_keeps_what_the_other_has():
     assert len(found.kept) > 10
 
 
+@pytest.mark.parametrize("topology", ["unet", "unet_plusplus", "unet_3plus"])
+@pytest.mark.parametrize("norm", [None, ("instance", {"affine": True}), "batch"])
+def test_a_wider_network_gives_what_the_narrower_one_gave(topology, norm):
+    options = {"topology": topology, "norm": norm}
+    source, target = make(seed=1, **options), make(channels=(8, 20, 32), seed=2, **options)
+    found = transfer_weights(target, source.state_dict())
+    assert not found.new
+    assert "more channels" in found.resized.values()
+    image = torch.rand(1, 1, 16, 16)
+    torch.testing.assert_close(target(image), source(image), atol=1e-5, rtol=1e-4)
+
+
+def test_new_channels_of_a_wider_network_learn():
+    target = make(channels=(8, 16, 32), seed=2).train()
+    transfer_weights(target, make(seed=1).state_dict())
+    target(torch.rand(1, 1, 16, 16)).square().mean().backward()
+    head = next(p.grad for key, p in target.named_parameters() if key.endswith("head.weight"))
+    assert (head[:, 4:].abs().sum(dim=(1, 2, 3)) > 0).all()
+
+
+def test_a_wider_3d_network_gives_for_slices_that_are_alike_what_a_narrower_2d_one_gave():
+    source, target = make(seed=1), make(3, channels=(8, 16, 32), seed=2)
+    found = transfer_weights(target, source.state_dict())
+    assert "2D to 3D and more channels" in found.resized.values()
+    assert all(".head." in key for key in found.new)
+
+
 def test_what_is_not_in_the_network_is_named():
     found = transfer_weights(make(seed=2), make(channels=(4, 8, 16, 32), seed=1).state_dict())
     assert any("x3_0" in key for key in found.unused)
