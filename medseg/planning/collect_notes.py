@@ -8,13 +8,21 @@ from contextlib import contextmanager
 
 
 class _Keeper(logging.Handler):
-    """Puts each text that is logged into a list, once."""
+    """Puts each text that is logged into a list, once, and passes it on to who would have had it.
 
-    def __init__(self, notes: list[str]) -> None:
+    Args:
+        notes: the list.
+        last_resort: what Python logs warnings with where there is no handler; None where one is.
+    """
+
+    def __init__(self, notes: list[str], last_resort: logging.Handler | None) -> None:
         super().__init__(logging.WARNING)
         self.notes = notes
+        self.last_resort = last_resort
 
     def emit(self, record: logging.LogRecord) -> None:
+        if self.last_resort is not None:
+            self.last_resort.handle(record)
         if (text := record.getMessage()) not in self.notes:
             self.notes.append(text)
 
@@ -30,7 +38,8 @@ def collect_notes() -> Iterator[list[str]]:
         ['label 3 is empty']
     """
     notes: list[str] = []
-    keeper, logger = _Keeper(notes), logging.getLogger("medseg")
+    logger = logging.getLogger("medseg")
+    keeper = _Keeper(notes, None if logger.hasHandlers() else logging.lastResort)
     logger.addHandler(keeper)
     try:
         yield notes

@@ -20,6 +20,14 @@ def test_each_warning_of_the_block_is_kept_once_and_none_after_it():
     assert notes == ["3 cases", "and a fault"]
 
 
+def test_warnings_are_still_printed_where_no_other_handler_is(monkeypatch, capsys):
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    with collect_notes() as notes:
+        logger.warning("%d cases", 3)
+    assert capsys.readouterr().err == "3 cases\n"
+    assert notes == ["3 cases"]
+
+
 def test_no_handler_stays_where_the_block_fails():
     before = list(logging.getLogger("medseg").handlers)
     with pytest.raises(ValueError, match="x"), collect_notes():
