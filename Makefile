@@ -5,12 +5,13 @@ VENV := .venv
 CONSUMERS := .venv-consumers
 LOWEST := .venv-lowest
 DEPLOY := .venv-deploy
+NNUNET := .venv-nnunet
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
 CORE := tests/test_geometry.py tests/test_labels.py $(addprefix tests/,base cli metrics losses transforms export report) \
 	$(addprefix tests/ingest/,volumes dicom/rules dicom/header)
 
-.PHONY: help demo test test-core test-lowest test-long test-slow test-pacs test-consumers lint docs bundles drawings venv clean
+.PHONY: help demo test test-core test-lowest test-long test-slow test-pacs test-consumers test-nnunet lint docs bundles drawings venv clean
 help:             ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
 
@@ -47,11 +48,19 @@ test-slow: venv   ## the tests that take minutes to hours
 test-pacs: venv   ## the tests with a real PACS (Orthanc), 3 minutes; without one they are skipped
 	$(BIN)/python -m pytest -q -m pacs tests/integration
 
-test-consumers: $(CONSUMERS)/.ready $(DEPLOY)/.ready  ## MONAI Label, federated clients and MONAI Deploy run the bundles
+test-consumers: $(CONSUMERS)/.ready $(DEPLOY)/.ready test-nnunet  ## MONAI Label, federated clients and MONAI Deploy run the bundles
 	PYTHONPATH=tests/consumers/stubs $(CONSUMERS)/bin/python -W ignore -c 'import monailabel.tasks.infer.bundle'
 	$(CONSUMERS)/bin/python -m pytest -q tests/consumers/test_monai_label.py
 	$(CONSUMERS)/bin/python -m pytest -q -m 'long or not long' tests/integration/test_federated.py
 	$(DEPLOY)/bin/python -m pytest -q tests/consumers/test_monai_deploy.py
+
+test-nnunet: $(NNUNET)/.ready  ## imported models give the labels of nnU-Net
+	$(NNUNET)/bin/python -m pytest -q tests/consumers/test_nnunet.py
+
+$(NNUNET)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear $(NNUNET)
+	$(NNUNET)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[nnunet,fast,test]' nnunetv2==2.7.0
+	touch $@
 
 $(CONSUMERS)/.ready: pyproject.toml constraints.txt tests/consumers/requirements.txt
 	$(PYTHON) -m venv --clear $(CONSUMERS)
@@ -83,4 +92,4 @@ drawings: venv    ## draw the topologies and the layout for docs/
 	$(BIN)/python scripts/draw_layout.py
 
 clean:            ## remove .venv, the demo's folder, the site and caches
-	rm -rf $(VENV) $(CONSUMERS) $(DEPLOY) demo site .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(CONSUMERS) $(DEPLOY) $(NNUNET) demo site .pytest_cache .mypy_cache .ruff_cache
