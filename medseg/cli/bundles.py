@@ -1,7 +1,7 @@
 """CLI of bundles: the verbs below `medseg bundles`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -127,7 +127,7 @@ def import_nnunet(
         typer.Option(help="File in each fold. \\[default: checkpoint_final.pth, or else the best]"),
     ] = None,
     average: Annotated[
-        str,
+        Literal["logits", "probabilities"],
         typer.Option(
             help="Of what the folds' mean is taken: logits, as nnU-Net, or probabilities."
         ),

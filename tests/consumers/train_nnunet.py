@@ -91,7 +91,7 @@ def plan(number: int, planner: str, name: str, configurations: list[str]) -> Non
 
     extract_fingerprints([number], num_processes=1)
     plan_experiments([number], planner)
-    preprocess([number], name, configurations=configurations, num_processes=[1, 1])
+    preprocess([number], name, configurations=configurations, num_processes=[1])
 
 
 def train(name: str, configuration: str, plans_name: str, fold: int) -> None:

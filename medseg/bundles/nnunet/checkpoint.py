@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ class Checkpoint:
         configuration: of the plans, such as "3d_fullres".
         mirror_axes: axes along which it was trained mirrored; empty for none.
         epoch: after which it was saved; None if it does not say.
+        plans, dataset: the contents of plans.json and dataset.json in the training; empty if it
+            does not say.
     """
 
     weights: dict[str, Tensor]
@@ -42,6 +44,8 @@ class Checkpoint:
     configuration: str
     mirror_axes: tuple[int, ...]
     epoch: int | None
+    plans: Mapping[str, Any] = field(default_factory=dict)
+    dataset: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_checkpoint(file: Path) -> Checkpoint:
@@ -62,7 +66,15 @@ def read_checkpoint(file: Path) -> Checkpoint:
         for key, value in found["network_weights"].items()
     }
     if not all(torch.is_tensor(value) for value in weights.values()):
-        raise ValueError(f"{file} holds other things than tensors among its weights")
+        raise ValueError(
+            f"{file} holds other things than tensors among its weights: pass a checkpoint as "
+            "nnUNetv2_train writes it"
+        )
+    if spoilt := [key for key, value in weights.items() if not value.isfinite().all()]:
+        raise ValueError(
+            f"{file} has weights that are not finite, such as {spoilt[0]}: the training diverged, "
+            "take another checkpoint or fold"
+        )
     axes = found.get("inference_allowed_mirroring_axes") or ()
     about = found.get("init_args") or {}
     epoch = found.get("current_epoch")
@@ -72,14 +84,20 @@ def read_checkpoint(file: Path) -> Checkpoint:
         configuration=str(about.get("configuration", "")),
         mirror_axes=tuple(int(axis) for axis in axes),
         epoch=epoch if isinstance(epoch, int) else None,
+        plans=_take_mapping(about.get("plans")),
+        dataset=_take_mapping(about.get("dataset_json")),
     )
+
+
+def _take_mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _load(file: Path) -> Any:
     try:
         with torch.serialization.safe_globals(_ALLOWED):
             return torch.load(file, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
+    except OSError:
         raise
     except pickle.UnpicklingError as error:
         if asked := _UNSAFE.search(str(error)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +11,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from medseg.base.arguments import check_choice
 from medseg.base.channels.file_names import make_channel_name
+from medseg.base.files import check_folder
 from medseg.base.text import count_noun
+from medseg.bundles.bundle import refuse_existing
 from medseg.bundles.nnunet.card import describe_model, write_card
 from medseg.bundles.nnunet.checkpoint import Checkpoint, read_checkpoint
 from medseg.bundles.nnunet.classes import Labels, read_labels
 from medseg.bundles.nnunet.configuration import Configuration, read_configuration
 from medseg.bundles.nnunet.model_folder import ModelFolder, choose_folds, open_model
-from medseg.bundles.nnunet.weights import check_weights, fit_head, save_weights, use_batch_norm
-from medseg.bundles.own.write_bundle import check_new, write_bundle
+from medseg.bundles.nnunet.weights import (
+    check_weights,
+    fit_head,
+    join_folds,
+    save_weights,
+    use_batch_norm,
+)
+from medseg.bundles.own.write_bundle import check_name, write_bundle
+from medseg.networks.ensemble import AVERAGES
 from medseg.networks.nnunet.build import build_network
+from medseg.plausibility import TrainedOn, carry_trained_on, choose_settings
 
 PREPARE = "medseg.transforms.nnunet.prepare.PrepareForNnunetd"
 BUILD = "medseg.networks.nnunet.build.build_network"
@@ -64,11 +76,15 @@ def import_model(
 
     Raises:
         FileExistsError: `out` exists.
+        OSError: a file cannot be read, or `out` cannot be written.
         FileNotFoundError: there is no model, or a fold or a checkpoint is missing.
         ImportError: the package of nnU-Net's networks is not installed.
         ValueError: the model is damaged, of nnU-Net v1, or has what is not known here.
     """
-    check_new(out.parent, out.name)
+    check_choice("average", average, AVERAGES)
+    check_name(out.name)
+    refuse_existing(out, option="--out")
+    check_folder(out.parent)
     with open_model(source, configuration=configuration) as model:
         chosen = choose_folds(model, folds)
         files = {fold: model.find_checkpoint(fold, checkpoint) for fold in chosen}
@@ -77,6 +93,8 @@ def import_model(
         _check_alike(read)
         labels = read_labels(model.dataset)
         found = read_configuration(model.plans, _name_configuration(model, first, configuration))
+        for fold, one in read.items():
+            _check_same_training(found, labels, one, file=files[fold])
         channels = _list_channels(model, found)
         options = use_batch_norm(found.options, first.weights)
         states = _fit(found, options, labels, read, files, in_channels=len(channels))
@@ -91,7 +109,7 @@ def import_model(
             task,
             about=about.metadata,
             texts=write_card(out, about, checkpoint=first, notes=notes),
-            finish=lambda made: _save(made, states),
+            finish=lambda made: _save(made, states, cases=model.dataset.get("numTraining")),
         )
     return Imported(out, chosen, found.name, tuple(notes))
 
@@ -109,11 +127,11 @@ def _check_alike(read: Mapping[str, Checkpoint]) -> None:
 def _name_configuration(model: ModelFolder, first: Checkpoint, asked: str | None) -> str:
     """The configuration of the checkpoint, which is that of the folder's name and of the caller."""
     named = asked or first.configuration or model.configuration
-    for other, where in ((first.configuration, "checkpoint is of"), (asked, "one asked for is")):
-        if other and other != named:
-            raise ValueError(
-                f"{model.path} is {named}, and the {where} {other}: they have to be one"
-            )
+    if first.configuration and first.configuration != named:
+        raise ValueError(
+            f"{model.path} holds no model of {named}: its checkpoint is of {first.configuration}, "
+            "pass --configuration with that, or leave it out"
+        )
     if not named:
         raise ValueError(
             f"neither the checkpoint nor the name of {model.path} says its configuration: pass "
@@ -130,7 +148,7 @@ def _list_channels(model: ModelFolder, found: Configuration) -> list[str]:
     if len(names) != len(found.schemes):
         raise ValueError(
             f"dataset.json names {count_noun(len(names), 'channel')}, and plans.json scales "
-            f"{len(found.schemes)}: they are of different trainings"
+            f"{len(found.schemes)}: they are of different trainings, put those of one there"
         )
     repeated = len(set(names)) < len(names)
     return [f"channel_{place}" for place in places] if repeated else names
@@ -156,7 +174,10 @@ def _fit(
         )
     states = []
     for fold, one in read.items():
-        state = fit_head(one.weights, one_class=one_class)
+        try:
+            state = fit_head(one.weights, one_class=one_class)
+        except ValueError as error:
+            raise ValueError(f"{files[fold]}: {error}") from error
         check_weights(network, state, checkpoint=one, file=str(files[fold]))
         states.append(state)
     return states
@@ -219,10 +240,12 @@ def _list_notes(
     model: ModelFolder, found: Configuration, first: Checkpoint, folds: Sequence[str]
 ) -> list[str]:
     """What was left out of the model, one line each."""
-    notes = [
-        f"fold {fold} is left out: {', '.join(folds)} are averaged"
-        for fold in model.folds
-        if fold not in folds
+    used = f"folds {', '.join(folds)} are averaged" if folds[1:] else f"fold {folds[0]} is used"
+    notes = [f"fold {fold} is left out: {used}" for fold in model.folds if fold not in folds]
+    notes += [
+        f"{one.name} has no checkpoint, and is left out"
+        for one in sorted(model.path.glob("fold_*"))
+        if one.name.removeprefix("fold_") not in model.folds
     ]
     if (model.path / "postprocessing.pkl").is_file() or any(model.path.rglob("postprocessing.pkl")):
         notes.append(
@@ -236,6 +259,41 @@ def _list_notes(
     return notes
 
 
-def _save(made: Path, states: Sequence[Mapping[str, Tensor]]) -> None:
+def _check_same_training(
+    found: Configuration, labels: Labels, checkpoint: Checkpoint, *, file: Path
+) -> None:
+    """Refuse plans or labels that are not those that a checkpoint was trained with.
+
+    Raises:
+        ValueError: they differ in what the network sees, or what it finds.
+    """
+    differ = []
+    if checkpoint.plans:
+        trained = read_configuration(checkpoint.plans, found.name)
+        differ = [
+            f"{key} {getattr(trained, key)}, in plans.json {getattr(found, key)}"
+            for key in ("spacing_mm", "axes", "schemes", "properties", "inside", "orientation")
+            if getattr(trained, key) != getattr(found, key)
+        ]
+    if checkpoint.dataset and read_labels(checkpoint.dataset).classes != labels.classes:
+        named = ", ".join(read_labels(checkpoint.dataset).classes)
+        differ.append(f"the labels {named}, in dataset.json {', '.join(labels.classes)}")
+    if differ:
+        raise ValueError(
+            f"{file} was trained with other settings than lie beside it ({'; '.join(differ)}): put "
+            "plans.json and dataset.json of its training there"
+        )
+
+
+def _save(made: Path, states: Sequence[Mapping[str, Tensor]], *, cases: Any) -> None:
+    """Write the weights, which carry what they were trained for."""
+    config = json.loads((made / "configs" / "inference.json").read_text())
+    trained = TrainedOn(
+        about={"name": config["name"]},
+        cases=cases if isinstance(cases, int) else 0,
+        modality=config["modality"],
+        dimensions=3,
+        settings=choose_settings(config),
+    )
     (made / "models").mkdir()
-    save_weights(states, str(made / "models" / "model.pt"))
+    save_weights(carry_trained_on(join_folds(states), trained), made / "models" / "model.pt")

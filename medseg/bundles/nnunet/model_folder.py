@@ -145,9 +145,10 @@ def _find_model(given: Path, configuration: str | None, called: Path | None = No
         return models[0]
     if models:
         names = shorten_list([str(model.path.relative_to(given)) for model in models])
+        tells = len({model.configuration for model in models}) > 1
         raise ValueError(
-            f"{name} holds {len(models)} models of nnU-Net ({names}): name one of these folders, "
-            "or pass --configuration"
+            f"{name} holds {len(models)} models of nnU-Net ({names}): name one of these folders"
+            + (", or pass --configuration" if tells else "")
         )
     raise _explain_none(given, name, found)
 

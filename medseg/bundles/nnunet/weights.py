@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -91,6 +92,6 @@ def use_batch_norm(
     return changed
 
 
-def save_weights(states: Sequence[Mapping[str, Tensor]], file: str) -> None:
+def save_weights(state: Mapping[str, Tensor], file: Path) -> None:
     """Write the weights of all folds to a file."""
-    torch.save(join_folds(states), file)
+    torch.save(state, file)

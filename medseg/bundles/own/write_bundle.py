@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from medseg.base.files import whole
+from medseg.base.files import check_folder, whole
 from medseg.base.scratch import make_scratch_folder
 from medseg.base.text import shorten_list
 from medseg.bundles import build
@@ -46,24 +46,35 @@ medseg segment IMAGE -b {place} -o masks
 """
 
 
-def check_new(parent: Path, name: str) -> None:
-    """Refuse a name that cannot be that of a new bundle in a folder.
+def check_name(name: str) -> None:
+    """Refuse a name that no bundle can have.
 
     Raises:
-        FileExistsError: the bundle exists, or something else of its name.
-        ValueError: it is no name of a bundle.
+        ValueError: it has other characters than letters, digits and _.
     """
     if not _NAME.fullmatch(name):
         raise ValueError(
             f"{name!r} cannot be the name of a bundle: begin with a letter, and use letters, "
             "digits and _"
         )
+
+
+def check_new(parent: Path, name: str) -> None:
+    """Refuse a name that cannot be that of a new bundle in a folder.
+
+    Raises:
+        FileExistsError: the bundle exists, or something else of its name.
+        OSError: the folder cannot be made, or not be written to.
+        ValueError: it is no name of a bundle.
+    """
+    check_name(name)
     if (parent / name / TASK_FILE).is_file():
         raise FileExistsError(
             f"{(parent / name).absolute()} exists: pass --replan to plan it for these data and "
             "keep what you changed in it, or choose another name"
         )
     refuse_existing(parent / name)
+    check_folder(parent)
 
 
 def write_bundle(

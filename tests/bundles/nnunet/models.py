@@ -84,6 +84,7 @@ def write_model(
     heads=None,
     trainer="nnUNetTrainer",
     mirror=(0, 1, 2),
+    told=None,
     **dataset,
 ):
     """Write a model folder, and return it."""
@@ -108,7 +109,7 @@ def write_model(
             folder / f"fold_{fold}" / "checkpoint_final.pth",
             network_weights=network.state_dict(),
             trainer_name=trainer,
-            init_args={"configuration": name, "device": torch.device("cpu")},
+            init_args={"configuration": name, "device": torch.device("cpu"), **(told or {})},
             inference_allowed_mirroring_axes=mirror,
         )
     return folder

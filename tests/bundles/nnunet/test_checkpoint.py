@@ -64,6 +64,12 @@ def test_a_pickle_that_would_run_code_is_refused_with_what_it_asks_for(tmp_path)
     assert not (tmp_path / "ran").exists()
 
 
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    file = save(tmp_path / "x.pth", network_weights={"a": torch.tensor([1.0, float("nan")])})
+    with pytest.raises(ValueError, match="not finite, such as a: the training diverged"):
+        read_checkpoint(file)
+
+
 def test_a_truncated_checkpoint_is_refused(tmp_path):
     file = save(tmp_path / "x.pth")
     file.write_bytes(file.read_bytes()[:-200])

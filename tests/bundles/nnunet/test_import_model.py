@@ -12,6 +12,7 @@ from medseg.bundles.check import find_faults
 from medseg.bundles.nnunet.checkpoint import read_checkpoint
 from medseg.bundles.nnunet.import_model import import_model
 from medseg.bundles.segmenter import Segmenter
+from medseg.plausibility import read_trained_on
 
 pytest.importorskip("dynamic_network_architectures")
 
@@ -62,7 +63,7 @@ def test_folds_become_an_ensemble(tmp_path, average):
     model = write_model(tmp_path / "model", folds=("0", "1", "2"))
     made = import_model(model, tmp_path / "one", folds=["0", "2"], average=average)
     assert read_task(made.folder)["fold_average"] == average
-    assert "fold 1 is left out: 0, 2 are averaged" in made.notes
+    assert "fold 1 is left out: folds 0, 2 are averaged" in made.notes
     state = torch.load(made.folder / "models/model.pt", weights_only=True)
     assert {key.split(".")[1] for key in state} == {"0", "1"}
     assert segment(made.folder, make_volume()).mask.shape == (11, 12, 9)
@@ -132,11 +133,53 @@ def test_parts_of_different_trainings_are_refused(tmp_path, options, message):
 
 def test_another_configuration_than_that_of_the_checkpoint_is_refused(tmp_path):
     model = write_model(tmp_path / "model")
-    with pytest.raises(ValueError, match="is 2d, and the checkpoint is of 3d_fullres"):
+    with pytest.raises(ValueError, match="no model of 2d: its checkpoint is of 3d_fullres"):
         import_model(model, tmp_path / "one", configuration="2d")
+
+
+@pytest.mark.parametrize(
+    ("plans", "dataset", "message"),
+    [
+        (make_plans(configuration=make_configuration(spacing=[2.0] * 3)), {}, "spacing_mm .*2.0"),
+        ({}, {"labels": {"background": 0, "kidney": 1, "cyst": 2}}, "the labels kidney, cyst"),
+    ],
+)
+def test_plans_and_labels_of_another_training_than_the_checkpoints_are_refused(
+    tmp_path, plans, dataset, message
+):
+    model = write_model(tmp_path / "model", told={"plans": plans, "dataset_json": dataset})
+    with pytest.raises(ValueError, match=f"trained with other settings.*{message}"):
+        import_model(model, tmp_path / "one")
+
+
+def test_the_weights_carry_what_they_were_trained_for(tmp_path):
+    made = import_model(write_model(tmp_path / "model"), tmp_path / "one")
+    trained = read_trained_on(made.folder / "models" / "model.pt")
+    assert trained.cases == 3
+    assert trained.settings["classes"] == {"liver": [1], "tumour": [2]}
+    with pytest.raises(ValueError, match="trained for something else"):
+        Segmenter(made.folder, classes={"kidney": [1], "cyst": [2]})
+
+
+def test_a_fold_without_a_checkpoint_is_told(tmp_path):
+    model = write_model(tmp_path / "model")
+    (model / "fold_3").mkdir()
+    made = import_model(model, tmp_path / "one")
+    assert "fold_3 has no checkpoint, and is left out" in made.notes
+
+
+def test_an_unknown_average_is_refused_by_its_name(tmp_path):
+    with pytest.raises(ValueError, match="average must be one of"):
+        import_model(tmp_path, tmp_path / "one", average="mean")
 
 
 def test_a_folder_that_is_there_is_not_touched(tmp_path):
     (tmp_path / "one").mkdir()
-    with pytest.raises(FileExistsError):
+    with pytest.raises(FileExistsError, match="remove it, or name another folder"):
         import_model(write_model(tmp_path / "model"), tmp_path / "one")
+
+
+def test_a_place_that_cannot_be_written_is_refused_in_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="is not a folder.*choose another folder"):
+        import_model(tmp_path / "model", tmp_path / "file" / "one")
