@@ -181,5 +181,5 @@ def test_a_folder_that_is_there_is_not_touched(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_refused_in_one_line(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match="is not a folder.*choose another folder"):
+    with pytest.raises(OSError, match=r"is not a folder.*choose another folder"):
         import_model(tmp_path / "model", tmp_path / "file" / "one")

@@ -19,7 +19,7 @@ from medseg.inference.tiles.tiling import Tiling
         ({"roi_size": 4, "edge": "zero"}, "edge must be one of mirror, network, got 'zero'"),
         (
             {"roi_size": 4, "weights": "flat"},
-            "weights must be one of gaussian, constant, got 'flat'",
+            "weights must be one of gaussian, nnunet, constant, got 'flat'",
         ),
         ({"roi_size": 4, "output": "mask"}, "output must be one of logits, labels, got 'mask'"),
         ({"roi_size": 4, "overlap": 1.0}, "overlap must be 0 or more and below 1, got 1.0"),

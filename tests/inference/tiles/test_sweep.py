@@ -5,10 +5,11 @@ import weakref
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 from medseg.inference import OverlapTileInferer
 from medseg.inference.tiles import sweep
-from medseg.inference.tiles.sweep import CancelledError
+from medseg.inference.tiles.sweep import CancelledError, _weigh_as_nnunet
 from medseg.networks.class_guide import ABSENT
 
 
@@ -122,3 +123,13 @@ def test_it_can_be_stopped_where_all_is_passed_over():
     inferer = OverlapTileInferer(4, halo=0, skip=lambda w: True, cancelled=lambda: True)
     with pytest.raises(CancelledError, match="stopped after 0 of 4 windows"):
         inferer(torch.rand(1, 1, 16), two_classes)
+
+
+@pytest.mark.parametrize("size", [(12, 14), (5, 7), (8, 24, 20)])
+def test_the_weights_of_nnunet_are_a_gaussian_in_float16_without_a_0(size):
+    middle = np.zeros(size)
+    middle[tuple(n // 2 for n in size)] = 1
+    expected = gaussian_filter(middle, [n / 8 for n in size], mode="constant")
+    expected = torch.from_numpy(10 * expected / expected.max()).half().float()
+    expected[expected == 0] = expected[expected > 0].min()
+    assert torch.equal(_weigh_as_nnunet(size), expected)
