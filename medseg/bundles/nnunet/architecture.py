@@ -47,8 +47,8 @@ def find_architecture(configuration: Mapping[str, Any]) -> tuple[str, dict[str, 
             options[f"{option}_kwargs"] = _check_numbers(f"{key}_kwargs", settings)
     if unknown := [key for key in arguments if key not in _NUMBERS]:
         raise ValueError(
-            f"plans.json gives the network {unknown[0]!r}, which no network of nnU-Net takes: its "
-            "code would be needed"
+            f"plans.json gives the network {unknown[0]!r}, which no network of nnU-Net takes: "
+            "predict with nnU-Net itself"
         )
     return name, {**{key: _check_numbers(key, one) for key, one in arguments.items()}, **options}
 
@@ -83,7 +83,7 @@ def _check_name(name: str, whole: str) -> None:
     if name not in ARCHITECTURES:
         raise ValueError(
             f"plans.json names the network {whole!r}, and only {' and '.join(ARCHITECTURES)} are "
-            "known: its code would be needed"
+            "known: predict with nnU-Net itself"
         )
 
 
@@ -92,7 +92,7 @@ def _name_layer(option: str, dotted: str) -> str:
     if name not in LAYERS[option] or not (module == "torch.nn" or module.startswith("torch.nn.")):
         raise ValueError(
             f"plans.json names the layer {dotted!r}, and of torch.nn only "
-            f"{', '.join(LAYERS[option])} are taken for it: its code would be needed"
+            f"{', '.join(LAYERS[option])} are taken for it: predict with nnU-Net itself"
         )
     return name
 

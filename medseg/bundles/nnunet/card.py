@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from medseg.base.text import count_noun
 from medseg.bundles.catalogue.locate import name_folder
 from medseg.bundles.nnunet.checkpoint import Checkpoint
 from medseg.bundles.nnunet.classes import Labels
@@ -83,7 +84,7 @@ def write_card(
         "```",
         "",
         f"- trained by {checkpoint.trainer or NOT_STATED}"
-        + (f", {checkpoint.epoch} epochs" if checkpoint.epoch is not None else ""),
+        + ("" if checkpoint.epoch is None else f", {count_noun(checkpoint.epoch, 'epoch')}"),
         *about.lines,
         f"- data: {about.reference}",
         f"- licence: {about.licence}",
@@ -101,7 +102,7 @@ def write_card(
     return {
         "docs/README.md": "\n".join(lines).rstrip() + "\n",
         "docs/data_license.txt": f"Licence of the training data: {about.licence}\n",
-        "LICENSE": f"Licence of the weights: {about.licence}\n",
+        "LICENSE": f"{about.licence}\n",
     }
 
 

@@ -61,7 +61,7 @@ def read_labels(dataset: Mapping[str, Any]) -> Labels:
     if found != list(range(1, len(found) + 1)):
         raise ValueError(
             f"dataset.json has the label values {', '.join(map(str, found))}: nnU-Net counts from "
-            "1 without gaps, so that the channels of the network are not known"
+            "1 without gaps, so that these are of another training: put its dataset.json there"
         )
     return Labels({n: classes[n] for n in order}, False, len(order) + 1, tuple(notes))
 

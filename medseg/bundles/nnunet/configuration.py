@@ -130,7 +130,7 @@ def _name_scheme(nnunet_name: str) -> str:
     if nnunet_name not in SCHEMES:
         raise ValueError(
             f"plans.json scales a channel by {nnunet_name!r}, which is none of nnU-Net's own "
-            f"({', '.join(SCHEMES)}): its code would be needed"
+            f"({', '.join(SCHEMES)}): predict with nnU-Net itself"
         )
     return SCHEMES[nnunet_name]
 
@@ -162,7 +162,7 @@ def _read_resampling(found: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     if function != _RESAMPLING:
         raise ValueError(
             f"plans.json resamples by {function!r}, and only {_RESAMPLING} is known: its labels "
-            "would lie elsewhere"
+            "would lie elsewhere, predict with nnU-Net itself"
         )
     return found.get(f"resampling_fn_{kind}_kwargs", {})
 
@@ -172,11 +172,11 @@ def _find_orientation(plans: Mapping[str, Any]) -> str | None:
     if reader in _PICTURES:
         raise ValueError(
             f"the network was trained on pictures or stacks ({reader}): only those of medical "
-            "volumes are imported"
+            "volumes are imported, predict with nnU-Net itself"
         )
     if reader not in READERS:
         raise ValueError(
             f"plans.json reads images by {reader!r}, which is none of nnU-Net's own for volumes "
-            f"({', '.join(READERS)}): what the network saw is not known"
+            f"({', '.join(READERS)}): predict with nnU-Net itself"
         )
     return READERS[reader]

@@ -21,6 +21,8 @@ from medseg.bundles.nnunet.checkpoint import Checkpoint, read_checkpoint
 from medseg.bundles.nnunet.classes import Labels, read_labels
 from medseg.bundles.nnunet.configuration import Configuration, read_configuration
 from medseg.bundles.nnunet.model_folder import ModelFolder, choose_folds, open_model
+from medseg.bundles.nnunet.same_training import check_folds, check_training
+from medseg.bundles.nnunet.task import make_task
 from medseg.bundles.nnunet.weights import (
     check_weights,
     fit_head,
@@ -33,8 +35,8 @@ from medseg.networks.ensemble import AVERAGES
 from medseg.networks.nnunet.build import build_network
 from medseg.plausibility import TrainedOn, carry_trained_on, choose_settings
 
-PREPARE = "medseg.transforms.nnunet.prepare.PrepareForNnunetd"
-BUILD = "medseg.networks.nnunet.build.build_network"
+PICTURES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff")
+"""Endings of dataset.json's `file_ending` that are of pictures."""
 
 
 @dataclass(frozen=True)
@@ -90,16 +92,17 @@ def import_model(
         files = {fold: model.find_checkpoint(fold, checkpoint) for fold in chosen}
         read = {fold: read_checkpoint(file) for fold, file in files.items()}
         first = read[chosen[0]]
-        _check_alike(read)
+        check_folds(read)
         labels = read_labels(model.dataset)
+        _refuse_pictures(model.dataset)
         found = read_configuration(model.plans, _name_configuration(model, first, configuration))
         for fold, one in read.items():
-            _check_same_training(found, labels, one, file=files[fold])
+            check_training(found, labels, one, file=files[fold])
         channels = _list_channels(model, found)
         options = use_batch_norm(found.options, first.weights)
         states = _fit(found, options, labels, read, files, in_channels=len(channels))
         notes = (*labels.notes, *_list_notes(model, found, first, chosen))
-        task = _make_task(
+        task = make_task(
             out.name, found, options, labels, channels=channels, mirror_axes=first.mirror_axes
         )
         task["fold_average"] = average
@@ -114,14 +117,14 @@ def import_model(
     return Imported(out, chosen, found.name, tuple(notes))
 
 
-def _check_alike(read: Mapping[str, Checkpoint]) -> None:
-    for name in ("configuration", "mirror_axes"):
-        values = {fold: getattr(one, name) for fold, one in read.items()}
-        if len(set(values.values())) > 1:
-            said = ", ".join(f"{value} in fold {fold}" for fold, value in values.items())
-            raise ValueError(
-                f"the folds differ in their {name} ({said}): they are of different trainings"
-            )
+def _refuse_pictures(dataset: Mapping[str, Any]) -> None:
+    """Refuse a model for pictures, which any reader of plans.json may have read."""
+    ending = str(dataset.get("file_ending", ""))
+    if ending.lower() in PICTURES:
+        raise ValueError(
+            f"dataset.json says that the model is for {ending} files, and only those of medical "
+            "volumes are imported: predict with nnU-Net itself"
+        )
 
 
 def _name_configuration(model: ModelFolder, first: Checkpoint, asked: str | None) -> str:
@@ -183,59 +186,6 @@ def _fit(
     return states
 
 
-def _make_task(
-    name: str,
-    found: Configuration,
-    options: Mapping[str, Any],
-    labels: Labels,
-    *,
-    channels: Sequence[str],
-    mirror_axes: Sequence[int],
-) -> dict[str, Any]:
-    """The task file of the bundle, on the layers of nnU-Net's models."""
-    flat = found.spatial_dims == 2
-    several = ["channels"] if len(channels) > 1 else []
-    layers = ["3d", "volume", *several, *(["slices"] if flat else []), "nnunet"]
-    task: dict[str, Any] = {
-        "_layers_": {"inference": layers},
-        "name": name,
-        "dataset_dir": f"data/{name}",
-        "classes": labels.classes,
-        "modality": "CT" if found.schemes[0] == "ct" else "MR",
-        "in_channels": len(channels),
-        "image_size": list(found.patch_size),
-        "roi_size": list(found.patch_size),
-        "flips": [axis + flat for axis in mirror_axes],
-        "network_def": {
-            "_target_": BUILD,
-            "architecture": found.architecture,
-            "in_channels": "@in_channels",
-            "out_channels": "$medseg.transforms.count_logit_channels(@classes)",
-            "options": dict(options),
-        },
-        "prepare": {
-            "_target_": PREPARE,
-            "keys": "image",
-            "spacing_mm": list(found.spacing_mm),
-            "axes": list(found.axes),
-            "schemes": list(found.schemes),
-            "properties": [dict(one) for one in found.properties],
-            "inside": list(found.inside),
-            "orientation": found.orientation,
-            "order": found.order,
-            "slices": found.slices,
-            "slices_of_logits": found.slices_of_logits,
-            "anisotropy": found.anisotropy,
-        },
-    }
-    if several:
-        task["image_channels"] = list(channels)
-        task["channel_windows"] = [None] * len(channels)
-    if flat:
-        task["slice_axis"] = 0
-    return task
-
-
 def _list_notes(
     model: ModelFolder, found: Configuration, first: Checkpoint, folds: Sequence[str]
 ) -> list[str]:
@@ -257,32 +207,6 @@ def _list_notes(
     if found.orientation is None:
         notes.append("axes are taken as files store them, as nnU-Net does")
     return notes
-
-
-def _check_same_training(
-    found: Configuration, labels: Labels, checkpoint: Checkpoint, *, file: Path
-) -> None:
-    """Refuse plans or labels that are not those that a checkpoint was trained with.
-
-    Raises:
-        ValueError: they differ in what the network sees, or what it finds.
-    """
-    differ = []
-    if checkpoint.plans:
-        trained = read_configuration(checkpoint.plans, found.name)
-        differ = [
-            f"{key} {getattr(trained, key)}, in plans.json {getattr(found, key)}"
-            for key in ("spacing_mm", "axes", "schemes", "properties", "inside", "orientation")
-            if getattr(trained, key) != getattr(found, key)
-        ]
-    if checkpoint.dataset and read_labels(checkpoint.dataset).classes != labels.classes:
-        named = ", ".join(read_labels(checkpoint.dataset).classes)
-        differ.append(f"the labels {named}, in dataset.json {', '.join(labels.classes)}")
-    if differ:
-        raise ValueError(
-            f"{file} was trained with other settings than lie beside it ({'; '.join(differ)}): put "
-            "plans.json and dataset.json of its training there"
-        )
 
 
 def _save(made: Path, states: Sequence[Mapping[str, Tensor]], *, cases: Any) -> None:

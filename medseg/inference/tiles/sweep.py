@@ -18,7 +18,7 @@ from medseg.inference.tiles.skip import is_skipped
 from medseg.inference.tiles.windows import Layout, Window, fetch
 
 SIGMA_SCALE = 0.125
-"""Standard deviation of the Gaussian weights over the length of the window, MONAI's default."""
+"""Standard deviation of the Gaussian weights over the window, in MONAI and nnU-Net."""
 
 
 class CancelledError(RuntimeError):

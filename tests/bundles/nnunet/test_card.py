@@ -35,7 +35,7 @@ def test_what_is_not_stated_is_called_so(tmp_path):
     assert (about.licence, about.reference, about.scores) == (NOT_STATED, NOT_STATED, {"0": None})
     checkpoint = read_checkpoint(model.find_checkpoint("0"))
     texts = write_card(tmp_path / "spleen", about, checkpoint=checkpoint, notes=["left out"])
-    assert texts["LICENSE"] == "Licence of the weights: not stated\n"
+    assert texts["LICENSE"] == "not stated\n"
     assert "- left out" in texts["docs/README.md"]
 
 

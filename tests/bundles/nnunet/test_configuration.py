@@ -45,7 +45,7 @@ def test_images_are_turned_where_the_reader_turned_them():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"normalization_schemes": ["MyScheme"]}, "MyScheme.*its code would be needed"),
+        ({"normalization_schemes": ["MyScheme"]}, "MyScheme.*predict with nnU-Net itself"),
         ({"resampling_fn_data": "resample_torch_simple"}, "resamples by 'resample_torch_simple'"),
         ({"previous_stage": "3d_lowres"}, "second stage of a cascade.*import 3d_lowres"),
         ({"inherits_from": "3d_fullres"}, "inherit from each other"),

@@ -123,9 +123,10 @@ def test_the_card_says_what_is_known_and_what_is_not(tmp_path):
     [
         ({"heads": 4}, "does not fit the network of plans.json.*trained by nnUNetTrainer"),
         ({"channels": ("CT", "PET")}, "names 2 channels, and plans.json scales 1"),
+        ({"file_ending": ".png"}, r"is for \.png files.*predict with nnU-Net itself"),
     ],
 )
-def test_parts_of_different_trainings_are_refused(tmp_path, options, message):
+def test_what_is_of_another_training_or_for_pictures_is_refused(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         import_model(write_model(tmp_path / "model", **options), tmp_path / "one")
     assert not (tmp_path / "one").exists()
