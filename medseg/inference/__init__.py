@@ -21,6 +21,7 @@ from medseg.inference.predictor.precision import MixedPrecisionInferer
 from medseg.inference.predictor.predictor import Predictor, PredictorInferer
 from medseg.inference.preview.redraw import draw_missing_previews
 from medseg.inference.preview.write import WritePicturePreviewd, WritePreviewd
+from medseg.inference.tiles.fast import make_inferer
 from medseg.inference.tiles.inferer import OverlapTileInferer
 from medseg.inference.tiles.tiling import check_windows
 
@@ -51,6 +52,7 @@ __all__ = [
     "find_pictures",
     "find_slices",
     "holds_pictures",
+    "make_inferer",
     "plan_cases",
     "run_cases",
 ]

@@ -211,6 +211,7 @@ RULES: Mapping[str, Rule] = {
             "keep_predictions",
             "resample",
             "force",
+            "fast",
         ),
         _SWITCH,
     ),

@@ -56,8 +56,8 @@ class OverlapTileInferer(Inferer):
             mode windows are as small as their number allows, and no larger than the image needs;
             in `blend` mode they have this size, as in MONAI.
         mode: "crop" or "blend".
-        halo: for `crop`, voxels of context on each side, per axis or one number for all, rounded up
-            to a multiple of the network's total stride; "auto" for the receptive field.
+        halo: for `crop`, the least voxels of context on each side, per axis or one number for all;
+            "auto" for the receptive field.
         edge: for `crop`, "mirror" gives the voxels at the image's edge a mirrored halo, as the
             U-Net paper does; "network" leaves the edge to the network's own padding, as it is when
             the whole image goes through at once, and needs fewer windows.

@@ -103,9 +103,8 @@ class Tiling:
             self._make_axis(box, n, window=r, halo=h, step=s)
             for box, n, r, h, s in zip(self._find_boxes(image), size, roi, halo, step, strict=True)
         ]
-        whole = tuple(round_up(h, s) for h, s in zip(halo, step, strict=True))
         fill = "mirror" if self.edge == "mirror" else "edge"
-        layout = Layout(tuple(lines), fill=fill, halo=whole)
+        layout = Layout(tuple(lines), fill=fill, halo=halo)
         self._check_statistics(layout, network)
         return layout
 

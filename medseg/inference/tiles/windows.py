@@ -110,8 +110,9 @@ def crop_axis(size: int, *, window: int, halo: int, step: int, edge: str) -> Axi
     Args:
         size: of the image.
         window: the largest size of a window.
-        halo: context on either side, rounded up to a multiple of `step`. With the edge "network" a
-            window at the edge of the image has none there.
+        halo: the least context on either side; what two windows share, twice the halo, is rounded
+            up to a multiple of `step`. With the edge "network" a window at the edge of the image
+            has none there.
         step: total stride of the network; sizes of windows are multiples of it.
         edge: "mirror" surrounds the image with a halo of its mirror image, "network" leaves its
             edge to the network's own padding.
@@ -123,19 +124,19 @@ def crop_axis(size: int, *, window: int, halo: int, step: int, edge: str) -> Axi
         >>> crop_axis(100, window=64, halo=8, step=4, edge="network").spans
         (Span(start=0, first=0, stop=50), Span(start=40, first=50, stop=100))
     """
-    halo = round_up(halo, step)
-    over = halo if edge == "mirror" else 0
+    over = round_up(halo, step) if edge == "mirror" else 0
     whole = round_up(size + 2 * over, step)
     largest = window // step * step
     if whole <= largest:
         return Axis(whole, (Span(-over, 0, size),))
-    if largest - 2 * halo < step:
+    overlap = round_up(2 * halo, step)
+    if largest <= overlap:
         raise ValueError(
             f"nothing is left of a window of {window} voxels between halos of {halo}: enlarge "
-            f"roi_size to {2 * halo + step} or more, or give a smaller halo"
+            f"roi_size to {overlap + step} or more, or give a smaller halo"
         )
-    count = ceil((whole - 2 * halo) / (largest - 2 * halo))
-    used = round_up(ceil((whole - 2 * halo) / count), step) + 2 * halo
+    count = ceil((whole - overlap) / (largest - overlap))
+    used = round_up(ceil((whole - overlap) / count), step) + overlap
     slack = (whole - used) // step
     starts = [place * slack // (count - 1) * step - over for place in range(count)]
     cuts = [(near + used + far) // 2 for near, far in pairwise(starts)]

@@ -93,7 +93,7 @@ def test_slices_are_planned_as_slices():
 def test_the_plan_can_be_read(network, tmp_path):
     image = torch.zeros(1, 1, 64, 64, 40)
     text = str(OverlapTileInferer(32, halo=3).plan(image, network))
-    assert text.startswith("18 windows of 32x32x28, halo 4x4x4, 1 at a time; memory: at most ")
+    assert text.startswith("18 windows of 32x32x28, halo 3x3x3, 1 at a time; memory: at most ")
     assert text.endswith("result 2 MiB); the image takes another 640 KiB")
     blended = str(OverlapTileInferer(32, mode="blend").plan(image, network))
     assert "18 windows of 32x32x32, 1 at a time" in blended
