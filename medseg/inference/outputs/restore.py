@@ -17,6 +17,7 @@ from medseg.base.class_values import Classes
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
 from medseg.inference.outputs.source import get_source_geometry
 from medseg.transforms.classes import make_label_map
+from medseg.transforms.nnunet.resize import find_nearest
 from medseg.transforms.regions import are_regions
 
 SLAB_VOXELS = 2**22
@@ -115,7 +116,12 @@ def restore_label(
     label = torch.zeros(1, *source.shape, dtype=torch.uint8)
     for slab in _cut_slabs(source.shape):
         places = _find_places(to_found, source.shape, slab)
-        part = _interpolate(found, _snap(places, slice_axis), regions=regions)
+        snapped = places
+        if slice_axis is not None:
+            step = float(np.linalg.norm(to_found[slice_axis, :3]))
+            count = found.shape[slice_axis + 1]
+            snapped = _snap(places, slice_axis, count=count, step=step)
+        part = _interpolate(found, snapped, regions=regions)
         if outside == "background":
             part *= _is_inside(places, found.shape[1:])
         label[0, :, :, slab] = part
@@ -202,11 +208,21 @@ def _find_places(
     return tuple(a * voxels[0] + b * voxels[1] + c * voxels[2] + d for a, b, c, d in rows)
 
 
-def _snap(places: tuple[Tensor, ...], axis: int | None) -> tuple[Tensor, ...]:
-    """The same places, in the middle of the nearest voxel along one axis; of two the upper one."""
-    return tuple(
-        (place + 0.5).floor() if along == axis else place for along, place in enumerate(places)
-    )
+def _snap(places: tuple[Tensor, ...], axis: int, *, count: int, step: float) -> tuple[Tensor, ...]:
+    """The same places, in the middle of the nearest voxel along one axis.
+
+    Where two voxels are as near, that of `find_nearest` is taken, whose rounding is nnU-Net's.
+
+    Args:
+        places: see `_find_places`.
+        axis: the axis.
+        count: voxels of the grid along this axis.
+        step: its voxels from one voxel of the source to the next.
+    """
+    nearest = find_nearest(count, max(round(count / step), 1))
+    number = ((places[axis] + 0.5) / step - 0.5).round().long()
+    snapped = nearest[number.clamp(0, len(nearest) - 1)].double()
+    return (*places[:axis], snapped, *places[axis + 1 :])
 
 
 def _is_inside(places: Sequence[Tensor], shape: Sequence[int]) -> Tensor:

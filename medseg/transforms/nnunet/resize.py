@@ -119,6 +119,6 @@ def _multiply(image: Tensor, matrix: Tensor, dim: int) -> Tensor:
 
 
 def find_nearest(old: int, new: int) -> Tensor:
-    """The slice of each new one: that which holds its middle; of two as near the lower one."""
+    """The slice of each new one: that which holds its middle; where two are as near, either one."""
     middles = (np.arange(new) + 0.5) * (old / new) - 0.5
     return torch.from_numpy(np.floor(middles + 0.5).astype(np.int64).clip(0, old - 1))

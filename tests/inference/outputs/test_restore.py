@@ -199,6 +199,17 @@ def test_along_an_axis_of_slices_the_nearest_is_taken():
     assert mixed[0, :, 0, 0].tolist() == [1, 1, 1, 1, 0, 0]
 
 
+def test_of_two_slices_as_near_that_of_nnunet_is_taken():
+    step = 106 / 19  # the middle of the tenth of 19 slices lies between 52 and 53 of 106
+    fine = np.diag([1 / step, 1.0, 1.0, 1.0])
+    fine[0, 3] = 0.5 / step - 0.5
+    logits = torch.ones(2, 106, 1, 1)
+    logits[1, 53:] = -1
+    logits[0] = 0
+    found = restore_label(logits, fine, source=Geometry((19, 1, 1), np.eye(4)), slice_axis=0)
+    assert found.flatten().tolist() == [1] * 10 + [0] * 9
+
+
 def test_the_axis_of_slices_is_read_from_the_image():
     image = MetaTensor(torch.zeros(1, 2, 1, 2), affine=torch.eye(4, dtype=torch.float64))
     image.meta["along"] = -1
