@@ -30,4 +30,4 @@ def make_inferer(
     if not fast:
         return OverlapTileInferer(roi_size, flips=flips, **options)
     halo = [int(size * HALO) for size in roi_size]
-    return OverlapTileInferer(roi_size, **{**options, "mode": "crop", "edge": "network"}, halo=halo)
+    return OverlapTileInferer(roi_size, **{**options, "mode": "crop", "edge": "zero"}, halo=halo)

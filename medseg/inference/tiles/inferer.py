@@ -60,7 +60,8 @@ class OverlapTileInferer(Inferer):
             "auto" for the receptive field.
         edge: for `crop`, "mirror" gives the voxels at the image's edge a mirrored halo, as the
             U-Net paper does; "network" leaves the edge to the network's own padding, as it is when
-            the whole image goes through at once, and needs fewer windows.
+            the whole image goes through at once, and needs fewer windows; "zero" has windows of
+            just `roi_size`, which see zeros beyond the edge, as training patches often do.
         overlap: for `blend`, the part of a window that overlaps with the next, in [0, 1).
         even: for `blend`, all windows overlap alike, as those of nnU-Net do; else the last one of
             an axis overlaps more, as in MONAI.

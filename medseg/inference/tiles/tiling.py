@@ -9,7 +9,15 @@ from torch import Tensor, nn
 from medseg.base.arguments import check_choice, check_integers, is_finite_number, repeat_per_axis
 from medseg.inference.tiles.halo import find_halo
 from medseg.inference.tiles.skip import Skip, find_bounding_box
-from medseg.inference.tiles.windows import EDGES, Axis, Layout, blend_axis, crop_axis, round_up
+from medseg.inference.tiles.windows import (
+    EDGES,
+    Axis,
+    Layout,
+    blend_axis,
+    crop_axis,
+    crop_whole_windows,
+    round_up,
+)
 from medseg.networks.output import takes_window_statistics
 
 MODES = ("crop", "blend")
@@ -103,8 +111,10 @@ class Tiling:
             self._make_axis(box, n, window=r, halo=h, step=s)
             for box, n, r, h, s in zip(self._find_boxes(image), size, roi, halo, step, strict=True)
         ]
-        fill = "mirror" if self.edge == "mirror" else "edge"
+        fill = "edge" if self.edge == "network" else self.edge
         layout = Layout(tuple(lines), fill=fill, halo=halo)
+        if self.edge == "zero":
+            self._check_divides(layout, network)
         self._check_statistics(layout, network)
         return layout
 
@@ -115,8 +125,8 @@ class Tiling:
 
         Raises:
             ValueError: `roi_size` has another number of entries than the network has axes, is
-                smaller than its stride, is no multiple of it where windows blend, or shrinks to one
-                voxel before a layer that takes statistics of its window.
+                smaller than its stride, is no multiple of it where windows keep it, or shrinks to
+                one voxel before a layer that takes statistics of its window.
         """
         own = getattr(network, "total_stride", 1)
         if isinstance(own, int):
@@ -170,7 +180,7 @@ class Tiling:
             [n for axis, n in enumerate(numbers) if axis != along] for numbers in (step, fits)
         )
         raise ValueError(
-            f"roi_size must be a multiple of the network's stride {stride} where windows blend, "
+            f"roi_size must be a multiple of the network's stride {stride} where windows keep it, "
             f"got {self.roi_size}: pass {least}"
         )
 
@@ -226,6 +236,8 @@ class Tiling:
         least = min(2 * step, size)  # of one stride, one voxel would be left to the norm
         start = max(min(first - around, size - least), 0) // step * step
         stop = max(min(stop + around, size), start + least)
+        if self.edge == "zero":
+            return crop_whole_windows(stop - start, window=window, halo=halo).shift(start)
         axis = crop_axis(stop - start, window=window, halo=halo, step=step, edge=self.edge)
         return axis.shift(start)
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from medseg.networks.padding import reflect_indices
 
-EDGES = ("mirror", "network")
+EDGES = ("mirror", "network", "zero")
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,7 @@ def crop_axis(size: int, *, window: int, halo: int, step: int, edge: str) -> Axi
         return Axis(whole, (Span(-over, 0, size),))
     overlap = round_up(2 * halo, step)
     if largest <= overlap:
-        raise ValueError(
-            f"nothing is left of a window of {window} voxels between halos of {halo}: enlarge "
-            f"roi_size to {overlap + step} or more, or give a smaller halo"
-        )
+        raise ValueError(_say_too_small(window, halo, least=overlap + step))
     count = ceil((whole - overlap) / (largest - overlap))
     used = round_up(ceil((whole - overlap) / count), step) + overlap
     slack = (whole - used) // step
@@ -142,6 +139,42 @@ def crop_axis(size: int, *, window: int, halo: int, step: int, edge: str) -> Axi
     cuts = [(near + used + far) // 2 for near, far in pairwise(starts)]
     bounds = zip(starts, [0, *cuts], [*cuts, size], strict=True)
     return Axis(used, tuple(Span(start, first, stop) for start, first, stop in bounds))
+
+
+def crop_whole_windows(size: int, *, window: int, halo: int) -> Axis:
+    """The fewest windows of a whole size that give each voxel of an axis once, evenly placed.
+
+    Each voxel is a halo or more from the ends of its window, save at the edge of the image. An
+    image smaller than a window has the window centred on it.
+
+    Args:
+        size: of the image.
+        window: size of a window.
+        halo: the least context on either side.
+
+    Raises:
+        ValueError: the windows are too small: no voxel is a halo away from both ends.
+
+    Example:
+        >>> crop_whole_windows(100, window=64, halo=8).spans
+        (Span(start=0, first=0, stop=50), Span(start=36, first=50, stop=100))
+    """
+    if window <= 2 * halo:
+        raise ValueError(_say_too_small(window, halo, least=2 * halo + 1))
+    starts = [
+        span.start
+        for span in blend_axis(size, window=window, overlap=2 * halo / window, even=True).spans
+    ]
+    cuts = [(near + window + far) // 2 for near, far in pairwise(starts)]
+    bounds = zip(starts, [0, *cuts], [*cuts, size], strict=True)
+    return Axis(window, tuple(Span(start, first, stop) for start, first, stop in bounds))
+
+
+def _say_too_small(window: int, halo: int, *, least: int) -> str:
+    return (
+        f"nothing is left of a window of {window} voxels between halos of {halo}: enlarge "
+        f"roi_size to {least} or more, or give a smaller halo"
+    )
 
 
 def blend_axis(size: int, *, window: int, overlap: float, even: bool = False) -> Axis:

@@ -472,7 +472,7 @@ def test_windows_like_the_training_patch_are_not_warned_of(caplog):
         (
             {"roi_size": 6, "mode": "blend", "stride": 4},
             (1, 1, 9),
-            r"roi_size must be a multiple of the network's stride \[4\] where windows blend, got "
+            r"roi_size must be a multiple of the network's stride \[4\] where windows keep it, got "
             r"6: pass \[8\]",
         ),
         ({"roi_size": 4, "halo": 0}, (1, 1, 0), "the image is empty"),

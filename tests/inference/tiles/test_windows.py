@@ -1,5 +1,6 @@
 """Tests of medseg.inference.tiles.windows: where windows lie, and what a network sees in them."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +15,7 @@ from medseg.inference.tiles.windows import (
     Window,
     blend_axis,
     crop_axis,
+    crop_whole_windows,
     fetch,
 )
 
@@ -90,6 +92,29 @@ def test_windows_without_a_voxel_between_their_halos_are_refused():
     assert len(crop_axis(100, window=20, halo=8, step=4, edge="network").spans) == 21
     with pytest.raises(ValueError, match=r"a window of 19 voxels.* enlarge roi_size to 20 or more"):
         crop_axis(100, window=19, halo=8, step=4, edge="network")
+
+
+@pytest.mark.parametrize("halo", [0, 2, 5])
+@pytest.mark.parametrize("size", [7, 16, 17, 50, 101])
+def test_whole_windows_give_each_voxel_once_with_a_halo_around_it(size, halo):
+    axis = crop_whole_windows(size, window=16, halo=halo)
+    assert axis.size == 16
+    given = [place for span in axis.spans for place in range(span.first, span.stop)]
+    assert given == list(range(size))
+    for near, far in pairwise(axis.spans):
+        assert near.start + 16 - near.stop >= halo
+        assert far.first - far.start >= halo
+    assert len(axis.spans) == max(math.ceil((size - 2 * halo) / (16 - 2 * halo)), 1)
+
+
+def test_an_image_smaller_than_a_whole_window_is_in_its_middle():
+    assert crop_whole_windows(10, window=16, halo=4).spans == (Span(start=-3, first=0, stop=10),)
+
+
+def test_whole_windows_without_a_voxel_between_their_halos_are_refused():
+    assert len(crop_whole_windows(100, window=17, halo=8).spans) == 84
+    with pytest.raises(ValueError, match="enlarge roi_size to 17 or more"):
+        crop_whole_windows(100, window=16, halo=8)
 
 
 @pytest.mark.parametrize("overlap", [0.0, 0.25, 0.5, 0.6, 0.99])
