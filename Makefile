@@ -8,7 +8,7 @@ DEPLOY := .venv-deploy
 NNUNET := .venv-nnunet
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-CORE := tests/test_geometry.py tests/test_labels.py $(addprefix tests/,base cli metrics losses transforms export report) \
+CORE := tests/test_geometry.py tests/labels $(addprefix tests/,base cli metrics losses transforms export report) \
 	$(addprefix tests/ingest/,volumes dicom/rules dicom/header)
 
 .PHONY: help demo test test-core test-lowest test-long test-slow test-pacs test-consumers test-nnunet lint docs bundles drawings venv clean

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.dataelem import DataElement
 from pydicom.dataset import FileMetaDataset
-from pydicom.sr.coding import Code as DicomCode
 from pydicom.tag import BaseTag
 from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage
 from scipy import ndimage
@@ -30,6 +29,7 @@ from medseg.export.segments import (
     Algorithm,
     find_codes_of,
     find_software_version,
+    make_code_item,
 )
 from medseg.export.source.images import SourceImages
 from medseg.export.source.patient_and_study import PATIENT_AND_STUDY
@@ -222,18 +222,11 @@ def _observe(label: Label) -> Dataset:
     observation.ObservationNumber = observation.ReferencedROINumber = label.index
     if label.category is not None:
         category, kind = find_codes_of(label)
-        observation.SegmentedPropertyCategoryCodeSequence = [_code(category)]
-        observation.RTROIIdentificationCodeSequence = [_code(kind)]
+        observation.SegmentedPropertyCategoryCodeSequence = [make_code_item(category)]
+        observation.RTROIIdentificationCodeSequence = [make_code_item(kind)]
     observation.RTROIInterpretedType = "ORGAN" if label.category == ANATOMY else ""
     observation.ROIInterpreter = ""
     return observation
-
-
-def _code(code: DicomCode) -> Dataset:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator = code.value, code.scheme_designator
-    item.CodeMeaning = code.meaning
-    return item
 
 
 def _count_decimals(geometry: Geometry) -> int:

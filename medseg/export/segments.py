@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import highdicom as hd
 import numpy as np
+from pydicom import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code as DicomCode
 
@@ -71,7 +72,10 @@ def describe_segments(
             segmented_property_type=kind,
             algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
             algorithm_identification=algorithm.identify(),
+            anatomic_regions=None if label.site is None else [_to_dicom(label.site)],
         )
+        if label.laterality is not None:
+            _add_side(segment, label.laterality)
         segment.RecommendedDisplayCIELabValue = _to_cielab(label.rgb)
         yield segment
 
@@ -85,6 +89,33 @@ def find_codes_of(label: Label) -> tuple[DicomCode, DicomCode]:
         value = make_uid(label.whole_name)[-_LONGEST_CODE:]
     meaning = make_long_string(label.whole_name)
     return _to_dicom(UNKNOWN_CATEGORY), DicomCode(value, PRIVATE_SCHEME, meaning)
+
+
+def find_site_of(label: Label) -> hd.sr.FindingSite | None:
+    """Where a label lies, for a report; None where it tells neither a side nor a site."""
+    place = label.site or (label.laterality and label.type)
+    if place is None:
+        return None
+    side = label.laterality and _to_dicom(label.laterality)
+    return hd.sr.FindingSite(_to_dicom(place), laterality=side)
+
+
+def make_code_item(code: DicomCode) -> Dataset:
+    """An item of a sequence of codes."""
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator = code.value, code.scheme_designator
+    item.CodeMeaning = code.meaning
+    return item
+
+
+def _add_side(segment: hd.seg.SegmentDescription, side: Code) -> None:
+    """Add the side of the site of a finding, or else of the structure itself."""
+    modifier = [make_code_item(_to_dicom(side))]
+    if "AnatomicRegionSequence" in segment:
+        segment.AnatomicRegionSequence[0].AnatomicRegionModifierSequence = modifier
+    else:
+        kind = segment.SegmentedPropertyTypeCodeSequence[0]
+        kind.SegmentedPropertyTypeModifierCodeSequence = modifier
 
 
 def _to_dicom(code: Code) -> DicomCode:

@@ -17,7 +17,13 @@ from medseg.base.files import whole
 from medseg.base.together.collected import find_written
 from medseg.export.given import check_kinds, take_source
 from medseg.export.new_object import describe_object, hush_highdicom
-from medseg.export.segments import MANUFACTURER, PRIVATE_SCHEME, Algorithm, find_codes_of
+from medseg.export.segments import (
+    MANUFACTURER,
+    PRIVATE_SCHEME,
+    Algorithm,
+    find_codes_of,
+    find_site_of,
+)
 from medseg.export.source.images import SourceImages
 from medseg.export.texts import make_long_string
 from medseg.export.uids import make_uid
@@ -154,6 +160,7 @@ def _describe_group(
     category, kind = find_codes_of(label)
     lesion = int(structure["lesion"])
     name = make_long_string(label.whole_name)
+    site = find_site_of(label)
     return hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(
             uid=make_uid("tracking", reference.SOPInstanceUID, str(label.index), str(lesion)),
@@ -167,6 +174,7 @@ def _describe_group(
         ),
         finding_category=category,
         finding_type=kind,
+        finding_sites=None if site is None else [site],
         algorithm_id=hd.sr.AlgorithmIdentification(
             name=make_long_string(f"{MANUFACTURER} {algorithm.name}"),
             version=make_long_string(algorithm.version),

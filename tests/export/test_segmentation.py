@@ -16,6 +16,7 @@ from ingest.dicom_writer import (
     ramp,
     write_series,
 )
+from pydicom.sr.codedict import codes
 
 from medseg.export import Algorithm, write_seg
 from medseg.geometry import Geometry
@@ -123,6 +124,17 @@ def test_dcmqi_reads_the_same_mask_on_the_source_grid(series, kind, tmp_path):
 def test_dciodvfy_finds_no_error(series, kind, tmp_path):
     save(draw_mask(series.geometry.shape), tmp_path / "seg.dcm", series, segmentation_type=kind)
     assert find_errors(tmp_path / "seg.dcm") == []
+
+
+@needs_dciodvfy
+def test_sides_and_sites_are_valid_and_are_read(tmp_path):
+    series = write_kind("axial", tmp_path / "ct")
+    labels = make_table(["kidney_left", "kidney_cyst_left"])
+    save(draw_mask(series.geometry.shape), tmp_path / "seg.dcm", series, labels=labels)
+    assert find_errors(tmp_path / "seg.dcm") == []
+    read = hd.seg.segread(tmp_path / "seg.dcm")
+    (cyst,) = read.get_segment_numbers(segmented_property_type=codes.SCT.Cyst)
+    assert read.get_segment_description(cyst).anatomic_regions == [codes.SCT.Kidney]
 
 
 def test_each_frame_names_the_image_of_its_plane(series, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydicom.sr.codedict import codes
 
-from medseg.export.segments import Algorithm, describe_segments, find_codes_of
+from medseg.export.segments import Algorithm, describe_segments, find_codes_of, find_site_of
 from medseg.labels import Label, make_table
 
 
@@ -21,6 +21,36 @@ def test_a_label_without_a_code_has_a_private_one_that_says_its_name(name):
     assert category == codes.cid7150.Tissue
     assert (kind.scheme_designator, kind.meaning) == ("99MEDSEG", name)
     assert len(kind.value) <= 16
+
+
+def test_the_side_is_a_modifier_of_the_structure_or_of_the_site_of_the_finding():
+    labels = make_table(["kidney_left", "kidney_cyst_right", "liver"])
+    kidney, cyst, liver = describe_segments(labels, Algorithm("b", "1"))
+    (kind,) = kidney.SegmentedPropertyTypeCodeSequence
+    (side,) = kind.SegmentedPropertyTypeModifierCodeSequence
+    assert (kind.CodeValue, side.CodeValue) == ("64033007", "7771000")
+    (site,) = cyst.AnatomicRegionSequence
+    (side,) = site.AnatomicRegionModifierSequence
+    assert (site.CodeValue, side.CodeValue) == ("64033007", "24028007")
+    assert cyst.SegmentedPropertyTypeCodeSequence[0].CodeValue == codes.SCT.Cyst.value
+    assert "SegmentedPropertyTypeModifierCodeSequence" not in str(liver)
+    assert "AnatomicRegionSequence" not in kidney
+
+
+def test_a_report_has_a_site_where_the_name_tells_a_side_or_a_site():
+    kidney, tumour, liver, other = make_table(
+        ["left kidney", "liver tumour", "liver", "a thing"]
+    ).foreground
+    for label, place, side in ((kidney, "Kidney", "Left"), (tumour, "Liver", None)):
+        site = find_site_of(label)
+        assert (site.value, side) == (
+            getattr(codes.SCT, place),
+            side and codes.cid244.Left.meaning,
+        )
+        assert [item.value.meaning for item in site.get("ContentSequence", [])] == (
+            [side] if side else []
+        )
+    assert find_site_of(liver) is find_site_of(other) is None
 
 
 def test_long_names_that_begin_alike_have_different_codes():

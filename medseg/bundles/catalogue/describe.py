@@ -247,10 +247,10 @@ def _find_code(name: str) -> dict[str, str] | None:
     """The coded concept of a class; NumPy, which its table needs, is imported only now."""
     from dataclasses import asdict
 
-    from medseg.labels import find_codes
+    from medseg.labels import find_concept
 
-    code = find_codes(name)[1]
-    return None if code is None else asdict(code)
+    concept = find_concept(name)
+    return None if concept is None else asdict(concept.type)
 
 
 def _describe_inputs(config: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:

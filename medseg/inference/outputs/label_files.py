@@ -16,6 +16,9 @@ JSON_SCHEMA = "medseg-labels-1"
 """Names the fields of labels.json; a field that changes its meaning changes this."""
 _SCHEMAS = JSON_SCHEMA.rstrip("0123456789")
 
+_MORE_CODES = ("laterality", "site")
+"""Coded concepts of a label that a labels.json has only where they are known."""
+
 _ITK_SNAP_HEADER = """\
 ################################################
 # ITK-SnAP Label Description File
@@ -133,12 +136,13 @@ def read_table(file: str | os.PathLike) -> LabelTable:
 
 def _read_label(stated: Mapping[str, Any]) -> Label:
     value, (red, green, blue) = stated["value"], stated["rgb"]
-    category, kind = (stated[key] and Code(**stated[key]) for key in ("category", "type"))
+    codes = {key: stated[key] and Code(**stated[key]) for key in ("category", "type")}
+    codes |= {key: Code(**stated[key]) for key in _MORE_CODES if stated.get(key)}
     inner = tuple(stated["members"])
     members = None if inner == (value,) else inner
     name = stated["name"]
     whole = None if members is None else stated.get("whole") or name.partition(OUTSIDE)[0]
-    return Label(value, name, (red, green, blue), category, kind, members, whole)
+    return Label(value, name, (red, green, blue), members=members, whole=whole, **codes)
 
 
 def format_json(table: LabelTable) -> str:
@@ -146,7 +150,8 @@ def format_json(table: LabelTable) -> str:
 
     `labels` has for each value its `value`, `name`, `rgb`, `category` and `type` (coded concepts,
     or null), `members`, the values of the mask that belong to the class, and `whole`, its name with
-    the classes that it encloses, or null.
+    the classes that it encloses, or null. `laterality` and `site`, coded too, are there where
+    known.
     """
     labels = [
         {
@@ -157,6 +162,7 @@ def format_json(table: LabelTable) -> str:
             "type": None if label.type is None else asdict(label.type),
             "members": label.members or (label.index,),
             "whole": label.whole,
+            **{key: asdict(code) for key in _MORE_CODES if (code := getattr(label, key))},
         }
         for label in table
     ]

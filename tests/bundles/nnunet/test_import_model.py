@@ -4,9 +4,13 @@ import json
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 import torch
 from bundles.nnunet.models import make_configuration, make_plans, write_model
+from cli.commands import run_medseg
+from export.judges import find_errors, needs_dciodvfy
+from export.test_segmentation import write_kind
 
 from medseg.bundles.check import find_faults
 from medseg.bundles.nnunet.checkpoint import read_checkpoint
@@ -56,6 +60,29 @@ def test_the_labels_are_those_of_the_network_on_the_prepared_image(tmp_path):
     with torch.no_grad():
         expected = network.eval()(values[None, None])[0].argmax(0).permute(2, 1, 0)
     assert np.array_equal(segment(made.folder, image).mask, expected)
+
+
+@needs_dciodvfy
+def test_dicom_outputs_carry_the_codes_and_sides_of_known_names(tmp_path):
+    names = ("kidney_left", "vertebrae_L1", "kidney_cyst_right", "a thing")
+    labels = {"background": 0} | {name: value for value, name in enumerate(names, 1)}
+    made = import_model(write_model(tmp_path / "model", labels=labels), tmp_path / "organs")
+    write_kind("axial", tmp_path / "ct")
+    out = tmp_path / "out"
+    words = ("--sr", "True", "--force", "True", "--predictor", "eager")
+    ended = run_medseg("segment", tmp_path / "ct", "-b", made.folder, "-o", out, *words)
+    assert ended.exit_code == 0, ended.output
+    (seg,), (report,) = out.rglob("*_seg.dcm"), out.rglob("*_sr.dcm")
+    assert find_errors(seg) == find_errors(report) == []
+    kidney, vertebra, cyst, other = pydicom.dcmread(seg).SegmentSequence
+    assert "(0008,0104) Code Meaning                        LO: 'Left'" in str(kidney)
+    assert vertebra.SegmentedPropertyTypeCodeSequence[0].CodeValue == "66794005"
+    (site,) = cyst.AnatomicRegionSequence
+    assert site.AnatomicRegionModifierSequence[0].CodeMeaning == "Right"
+    assert other.SegmentedPropertyTypeCodeSequence[0].CodingSchemeDesignator == "99MEDSEG"
+    told = str(pydicom.dcmread(report))
+    for meaning in ("Finding Site", "Laterality", "Left", "Cyst", "L1 vertebra", "a thing"):
+        assert f"LO: '{meaning}'" in told
 
 
 @pytest.mark.parametrize("average", ["logits", "probabilities"])

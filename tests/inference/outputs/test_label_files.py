@@ -62,6 +62,15 @@ def test_a_table_comes_back_with_the_names_of_its_wholes(is_of_earlier_medseg, t
     assert read_table(tmp_path / "labels.json") == make_table(CLASSES)
 
 
+def test_sides_and_sites_come_back_from_json(tmp_path):
+    table = make_table(["kidney_left", "kidney_cyst_right", "anterior"])
+    (tmp_path / "labels.json").write_text(format_json(table))
+    assert read_table(tmp_path / "labels.json") == table
+    kidney, cyst, other = json.loads(format_json(table))["labels"][1:]
+    assert (kidney["laterality"]["meaning"], cyst["site"]["meaning"]) == ("Left", "Kidney")
+    assert not {"laterality", "site"} & other.keys()
+
+
 def test_json_has_codes_and_the_values_of_the_whole_class():
     found = json.loads(format_json(make_table(CLASSES)))
     assert found["schema"] == "medseg-labels-1"

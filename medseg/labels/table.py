@@ -1,15 +1,12 @@
-"""Labels: what the numbers in a mask mean: name, coded concept and colour.
-
-The label files in a folder of outputs, previews, DICOM Segmentations and reports all take them from
-here, so that one class has one name, code and colour everywhere.
-"""
+"""Table: the label table of a task: the name, coded concept and colour of each class."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from medseg.labels.concepts import Code, find_concept
 
 Colours = Sequence[tuple[int, int, int]]
 """RGB colours of the classes 1, 2, ..., each of 0 to 255; beyond the last one they begin again."""
@@ -30,23 +27,6 @@ BRIGHT_COLOURS: Colours = (
 
 
 @dataclass(frozen=True)
-class Code:
-    """A coded concept.
-
-    Args:
-        value: code value, for instance "10200004".
-        scheme: coding scheme designator, "SCT" (SNOMED CT) or "DCM".
-        meaning: code meaning, for people; two codes of one value and scheme are equal.
-
-    Source: DICOM PS3.3 section 8 and PS3.16 section 8.
-    """
-
-    value: str
-    scheme: str
-    meaning: str = field(compare=False)
-
-
-@dataclass(frozen=True)
 class Label:
     """One value of a mask.
 
@@ -60,6 +40,9 @@ class Label:
             that encloses others has theirs too.
         whole: the name of the class with those that it encloses, such as "liver" where `name` is
             "liver outside tumour"; None where it encloses none.
+        laterality: coded side of the structure, or of the site of the finding; None where the name
+            tells none or `type` is of one side.
+        site: coded structure in which a finding lies; None where the name tells none.
 
     Raises:
         ValueError: index or colour out of range, empty name, or one code without the other.
@@ -72,6 +55,8 @@ class Label:
     type: Code | None = None
     members: tuple[int, ...] | None = None
     whole: str | None = None
+    laterality: Code | None = None
+    site: Code | None = None
 
     @property
     def whole_name(self) -> str:
@@ -148,18 +133,6 @@ OUTSIDE = " outside "
 
 BACKGROUND = Label(0, "background", (0, 0, 0))
 
-ANATOMY = Code("91723000", "SCT", "Anatomical Structure")
-MORPHOLOGY = Code("49755003", "SCT", "Morphologically Abnormal Structure")
-
-_NO_STRUCTURES = ("Background", "Normal")  # which CID 7194 lists too
-
-_SYNONYMS = {
-    **dict.fromkeys(("tumour", "tumor", "liver tumour", "liver tumor"), "neoplasm"),
-    **{"urinary bladder": "bladder", "thyroid gland": "thyroid"},
-    **{"oesophagus": "esophagus", "oedema": "edema", "haemorrhage": "hemorrhage"},
-}
-"""Names of classes, and the meanings that DICOM has for them."""
-
 
 def make_table(
     classes: Sequence[str] | Mapping[str, Sequence[int]], *, colours: Colours = COLOURS
@@ -191,49 +164,18 @@ def make_table(
         inner = [i for i, other in enumerate(values, 1) if other < values[index - 1]]
         nearest = [i for i in inner if not any(values[i - 1] < values[j - 1] for j in inner)]
         outside = ", ".join(list(classes)[i - 1] for i in nearest)
-        category, kind = find_codes(name)
+        concept = find_concept(name)
         labels.append(
             Label(
                 index,
                 f"{name}{OUTSIDE}{outside}" if outside else name,
                 choose_colour(index, colours),
-                category,
-                kind,
                 members=(index, *inner) if inner else None,
                 whole=name if inner else None,
+                **(vars(concept) if concept else {}),
             )
         )
     return LabelTable((BACKGROUND, *labels))
-
-
-def find_codes(name: str) -> tuple[Code | None, Code | None]:
-    """Category and type of a class by its English name; None and None where none is known.
-
-    The types are those that DICOM lists for segmentations of anatomical structures (PS3.16 CID
-    7192) and of abnormal ones (CID 7194). Capitals, underscores and a plural s do not count.
-
-    Example:
-        >>> find_codes("Liver_Tumor")[1].meaning, find_codes("kidneys")[1].meaning
-        ('Neoplasm', 'Kidney')
-    """
-    words = " ".join(name.lower().replace("_", " ").split())
-    for meaning in (words, words.removesuffix("s")):
-        if found := _read_codes().get(_SYNONYMS.get(meaning, meaning)):
-            return found
-    return None, None
-
-
-@lru_cache(maxsize=1)
-def _read_codes() -> dict[str, tuple[Code, Code]]:
-    """Category and type by meaning, in small letters."""
-    from pydicom.sr.codedict import codes  # here, since it takes time that few commands need
-
-    return {
-        concept.meaning.lower(): (category, Code(concept.value, "SCT", concept.meaning))
-        for category, listed in ((ANATOMY, codes.cid7192), (MORPHOLOGY, codes.cid7194))
-        for concept in listed.concepts.values()
-        if concept.scheme_designator == "SCT" and concept.meaning not in _NO_STRUCTURES
-    }
 
 
 def choose_colour(value: int, colours: Colours = COLOURS) -> tuple[int, int, int]:

@@ -2,18 +2,15 @@
 
 import numpy as np
 import pytest
-from pydicom.sr.codedict import codes
 
 from medseg.labels import (
     ANATOMY,
     BACKGROUND,
     BRIGHT_COLOURS,
     COLOURS,
-    MORPHOLOGY,
     Code,
     Label,
     LabelTable,
-    find_codes,
     make_table,
 )
 
@@ -50,51 +47,7 @@ def test_a_class_that_encloses_two_side_by_side_names_both():
     )
 
 
-@pytest.mark.parametrize(
-    "name", ["Liver", "Spleen", "Kidney", "Pancreas", "Stomach", "Gallbladder"]
-)
-@pytest.mark.parametrize("form", [str.lower, str.upper])
-def test_codes_of_organs_are_those_of_dicom(name, form):
-    category, kind = find_codes(form(name))
-    assert category == _dicom(codes.cid7150.AnatomicalStructure)
-    assert kind == _dicom(getattr(codes.SCT, name))
-
-
-@pytest.mark.parametrize("name", ["Lung", "Heart", "Aorta", "Prostate", "Brain", "Hippocampus"])
-def test_codes_of_more_organs_are_those_of_dicom(name):
-    assert find_codes(name)[1] == _dicom(getattr(codes.SCT, name))
-
-
-@pytest.mark.parametrize(
-    ("name", "keyword"),
-    [
-        ("liver_tumor", "Neoplasm"),
-        ("Tumour", "Neoplasm"),
-        ("nodule", "Nodule"),
-        ("lesion", "Lesion"),
-    ],
-)
-def test_codes_of_lesions_are_those_of_dicom(name, keyword):
-    category, kind = find_codes(name)
-    assert category == _dicom(codes.cid7150.MorphologicallyAbnormalStructure)
-    assert kind == _dicom(getattr(codes.SCT, keyword))
-
-
-@pytest.mark.parametrize(
-    ("name", "keyword"),
-    [("oesophagus", "Esophagus"), ("adrenal_gland", "AdrenalGland"), ("Femurs", "Femur")],
-)
-def test_any_structure_that_dicom_lists_for_segmentations_has_its_code(name, keyword):
-    assert find_codes(name)[1] == _dicom(getattr(codes.SCT, keyword))
-
-
-@pytest.mark.parametrize("name", ["normal", "Background", "s", ""])
-def test_what_is_no_structure_has_no_code(name):
-    assert find_codes(name) == (None, None)
-
-
 def test_a_class_of_an_unknown_name_has_no_codes():
-    assert find_codes("anterior") == (None, None)
     assert make_table(["anterior"])[1].type is None
 
 
@@ -159,8 +112,3 @@ def test_a_table_that_repeats_or_skips_is_refused(labels, message):
 def test_a_label_out_of_range_or_with_half_its_codes_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Label(*arguments)
-
-
-def test_codes_are_equal_by_value_and_scheme_whatever_their_meaning_is_called():
-    assert Code("49755003", "SCT", "Morphologically Altered Structure") == MORPHOLOGY
-    assert Code("49755003", "DCM", MORPHOLOGY.meaning) != MORPHOLOGY
