@@ -25,6 +25,9 @@ _RESUME_FILE = "resume.pt"  # as in medseg.engines.run_folder, which takes long 
 _OWN_WEIGHTS = "$@bundle_root + '/models/model.pt'"
 """The value of the key `weights` in a config that uses the weights of its bundle."""
 
+TASK_FILE = "task.json"
+"""The file in a bundle from which `medseg bundles build` makes its configs again."""
+
 OPTIONAL = ("LICENSE", "docs/README.md", "docs/data_license.txt", "configs/logging.conf")
 """Files of a complete bundle without which it still runs."""
 
@@ -129,6 +132,11 @@ def find_config(bundle: Path, workflow: str) -> Path:
         if file.is_file():
             return file
     place = os.path.realpath(bundle)
+    if _only_segments(bundle):
+        raise FileNotFoundError(
+            f"the bundle {place} only segments, as a model imported from nnU-Net does, and has no "
+            f"configs/{workflow}.json: {_INSTEAD.get(workflow, 'pass another one with -b')}"
+        )
     if any((bundle / config).is_file() for config in CONFIGS):
         raise FileNotFoundError(
             f"the bundle {place} has no configs/{workflow}.json: restore the file, or pass another "
@@ -138,6 +146,21 @@ def find_config(bundle: Path, workflow: str) -> Path:
         f"{place} is not a bundle, it has no {workflow}.json: pass the name or the folder of a "
         "bundle with -b; `medseg bundles list` shows them"
     )
+
+
+_INSTEAD = {
+    "train": "train it by nnU-Net, or a bundle of your own data by `medseg new`",
+    "evaluate": "segment labelled images by `medseg segment`, and compare the masks with their "
+    "labels by nnU-Net's nnUNetv2_evaluate_folder",
+}
+"""What to do where a bundle only segments, by workflow."""
+
+
+def _only_segments(bundle: Path) -> bool:
+    """Whether the task file of a bundle has the layers of its inference alone."""
+    task = bundle / TASK_FILE
+    layers = read_json_object(task).get("_layers_") if task.is_file() else None
+    return isinstance(layers, dict) and layers.keys() == {"inference"}
 
 
 def find_configs(bundle: Path, workflow: str) -> list[Path]:

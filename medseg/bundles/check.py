@@ -23,6 +23,7 @@ from medseg.bundles.bundle import (
     METADATA,
     OPTIONAL,
     REQUIRED,
+    TASK_FILE,
     TRAIN,
     Bundle,
     cut_to_first_line,
@@ -40,7 +41,7 @@ from medseg.bundles.check_network import (
 )
 from medseg.bundles.layers.merge import OVERLAY, merge_configs
 from medseg.bundles.layers.references import find_unused
-from medseg.bundles.own.write_bundle import TASK_FILE, render_own
+from medseg.bundles.own.write_bundle import render_own
 from medseg.transforms import count_logit_channels
 
 SCHEMA = Path(__file__).parent / "schema" / "meta_schema_20240725.json"

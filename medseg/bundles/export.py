@@ -17,6 +17,8 @@ from medseg.networks import NestedUNet, load_weights
 from medseg.networks.export import export
 from medseg.plausibility import check_settings
 
+_OF_NNUNET = "medseg.networks.nnunet."
+
 
 def export_bundle(
     bundle: Path, output: Path, *, arguments: Sequence[str] = (), overwrite: bool = False
@@ -85,12 +87,21 @@ def _load_trained_network(bundle: Path, parser: ConfigParser) -> NestedUNet:
     if not isinstance(network, NestedUNet):
         raise TypeError(
             f"only a NestedUNet can be exported, network_def of {bundle} makes a "
-            f"{type(network).__name__}: use `python -m monai.bundle ckpt_export`"
+            f"{type(network).__name__}: {_name_remedy(parser)}"
         )
     weights = str(parser.get_parsed_content("weights"))
     force = parser.get_parsed_content("other_settings")
     check_settings(weights, parser.get_parsed_content("choices"), force=force)
     return load_weights(network, weights)
+
+
+def _name_remedy(parser: ConfigParser) -> str:
+    if str(parser.get("network_def#_target_")).startswith(_OF_NNUNET):
+        return (
+            "a network of nnU-Net runs in the bundle, use `medseg segment`, or the Segmenter of "
+            "medseg.bundles.segmenter in a program of yours"
+        )
+    return "use `python -m monai.bundle ckpt_export`"
 
 
 def _write_configs(bundle: Path, overrides: Mapping[str, Any]) -> dict[str, str]:

@@ -204,7 +204,8 @@ def build_bundles(
     Example: [cyan]medseg bundles build liver[/]
     """
     from medseg.bundles import build
-    from medseg.bundles.own.write_bundle import TASK_FILE, build_own, describe_missing
+    from medseg.bundles.bundle import TASK_FILE
+    from medseg.bundles.own.write_bundle import build_own, describe_missing
 
     with one_line_errors(also=say_error_as_json(json)):
         written = {}

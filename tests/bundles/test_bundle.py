@@ -136,6 +136,23 @@ def test_a_bundle_that_lacks_a_config_is_told_from_a_folder_that_is_none(root, t
         find_config(tmp_path, "inference")
 
 
+@pytest.mark.parametrize(
+    ("workflow", "remedy"),
+    [
+        ("train", "by nnU-Net, or a bundle of your own data by `medseg new`"),
+        ("evaluate", "compare the masks with their labels by nnU-Net's nnUNetv2_evaluate_folder"),
+        ("multi_gpu_train", "pass another one with -b"),
+    ],
+)
+def test_a_bundle_that_only_segments_says_so_and_what_to_do(root, workflow, remedy):
+    (root / "task.json").write_text('{"_layers_": {"inference": ["3d"]}}')
+    for place in (root / "configs", root):
+        (place / f"{workflow}.json").unlink()
+    with pytest.raises(FileNotFoundError, match=f"only segments, as a model .*{remedy}"):
+        find_config(root, workflow)
+    find_config(root, "inference")
+
+
 def test_every_config_that_a_bundle_lacks_is_named_before_it_is_trained(root):
     check_complete(root)
     for file in OPTIONAL:

@@ -86,6 +86,14 @@ def test_another_kind_of_network_is_refused_with_the_command_for_it(bundle, tmp_
         export.export_bundle(bundle, tmp_path / "net.ts")
 
 
+def test_a_network_of_nnunet_is_refused_with_what_runs_it(bundle, tmp_path, monkeypatch):
+    build = "medseg.networks.nnunet.build.build_network"
+    monkeypatch.setattr(build, lambda **_: torch.nn.Conv2d(1, 2, 3))
+    change(bundle, network_def={"_target_": build})
+    with pytest.raises(TypeError, match="makes a Conv2d: a network of nnU-Net runs in the bundle"):
+        export.export_bundle(bundle, tmp_path / "net.ts")
+
+
 def test_an_override_of_a_workflow_is_refused(bundle, tmp_path):
     option = sorted(export.PASSED_ON)[0]
     with pytest.raises(ValueError, match=rf"runs no workflow, so --{option} has no effect: leave"):

@@ -11,6 +11,7 @@ from typing import Any
 
 from medseg.base.files import check_folder
 from medseg.base.text import make_file_name
+from medseg.bundles.bundle import TASK_FILE
 from medseg.bundles.crossval.against import (
     COMPANION,
     Against,
@@ -32,7 +33,7 @@ from medseg.bundles.crossval.pool import (
 from medseg.bundles.crossval.suspects import Suspect, rank_suspects, write_page
 from medseg.bundles.crossval.write_ensemble import FOLDER, WrittenEnsemble, write_ensemble
 from medseg.bundles.overrides import read_overrides, read_workflow
-from medseg.bundles.own.write_bundle import TASK_FILE, change_task
+from medseg.bundles.own.write_bundle import change_task
 from medseg.bundles.publish import publish_run
 
 logger = logging.getLogger(__name__)

@@ -10,12 +10,13 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from medseg.bundles.bundle import TASK_FILE
 from medseg.bundles.catalogue.locate import name_folder
 from medseg.bundles.own.made_bundle import PAGE, MadeBundle
 from medseg.bundles.own.measure_steps import StepCost, measure_steps
 from medseg.bundles.own.replan import PLANNED_FILE, keep_changes, read_task, write_planned
 from medseg.bundles.own.undo import undo_on_error
-from medseg.bundles.own.write_bundle import TASK_FILE, change_task, write_bundle
+from medseg.bundles.own.write_bundle import change_task, write_bundle
 from medseg.planning.plan import count_steps, fit_epochs
 from medseg.planning.plan_page import write_plan_page
 from medseg.planning.planned_folder import PlannedFolder

@@ -9,7 +9,7 @@ from typing import Any
 
 from medseg.base.files import whole
 from medseg.bundles.build import format_config
-from medseg.bundles.own.write_bundle import TASK_FILE
+from medseg.bundles.bundle import TASK_FILE
 
 PLANNED_FILE = "planned.json"
 """The task as it was planned, beside the one that may have been changed."""

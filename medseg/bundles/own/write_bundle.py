@@ -13,11 +13,14 @@ from medseg.base.files import check_folder, whole
 from medseg.base.scratch import make_scratch_folder
 from medseg.base.text import shorten_list
 from medseg.bundles import build
-from medseg.bundles.bundle import METADATA, move_into_place, name_values, refuse_existing
+from medseg.bundles.bundle import (
+    METADATA,
+    TASK_FILE,
+    move_into_place,
+    name_values,
+    refuse_existing,
+)
 from medseg.bundles.catalogue.locate import find_shipped_folder, name_folder
-
-TASK_FILE = "task.json"
-"""The file in a bundle from which `medseg bundles build` makes its configs again."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
