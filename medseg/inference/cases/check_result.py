@@ -31,13 +31,17 @@ logger = logging.getLogger(__name__)
 
 _REMEDY = "look at the result before it is used"
 
+_LEAST_PART = 0.25
+"""Of the window of the network along an axis: an image of no more is unlike those of training."""
+
 _SLICE_QUANTITIES = ("share", "place_1", "place_2", "pieces")
 """What a network that was trained on slices says of a whole volume. `share` is of the slice with
 the largest one, and an organ is in no more pieces than it is in a slice."""
 
 
 class CheckResultd(MapTransform):
-    """Warns of classes whose volume, place or number of pieces no training case came near.
+    """Warns of classes whose volume, place or number of pieces no training case came near, and of
+    images far smaller than the window of the network.
 
     The warnings are logged, and kept with the image as notes, which the preview and the label map
     repeat. Nothing is refused: a disease may be larger than all that was seen in training.
@@ -54,6 +58,7 @@ class CheckResultd(MapTransform):
             edge of the image, but more than a speck outside its largest part is one. Of pictures
             it says nothing.
         image_key: the image as it went into the network; its meta data know the source grid.
+        window: voxels that the network sees at once, along its last axes; None for no warning.
     """
 
     def __init__(
@@ -64,12 +69,14 @@ class CheckResultd(MapTransform):
         weights: str | os.PathLike,
         organ_ml: Mapping[str, Sequence[float]] | None = None,
         image_key: str = "image",
+        window: Sequence[int] | None = None,
     ) -> None:
         super().__init__(keys)
         self.classes = dict(zip(classes, list_members(classes), strict=True))
         self.weights = weights
         self.organ_ml = dict(organ_ml or {})
         self.image_key = image_key
+        self.window = tuple(window or ())
 
     @cached_property
     def _trained_on(self) -> TrainedOn | None:
@@ -81,7 +88,10 @@ class CheckResultd(MapTransform):
         image = data[self.image_key]
         trained = self._trained_on
         for key in self.key_iterator(data):
-            notes = list(self._describe_findings(data[key], image, trained))
+            notes = [
+                *_describe_smallness(image.shape[1:], self.window),
+                *self._describe_findings(data[key], image, trained),
+            ]
             add_notes(image, notes)
             for note in notes:
                 logger.warning("case %s: %s: %s", data.get("case", key), note, _REMEDY)
@@ -111,3 +121,14 @@ class CheckResultd(MapTransform):
                 yield from describe_organ_doubts(
                     name, measured["volume_ml"], self.organ_ml[name], is_cut, beside=beside
                 )
+
+
+def _describe_smallness(shape: Sequence[int], window: Sequence[int]) -> Iterator[str]:
+    """That an image has far fewer voxels along an axis than the network sees at once."""
+    seen = shape[len(shape) - len(window) :]
+    if any(n <= _LEAST_PART * most for n, most in zip(seen, window, strict=True)):
+        size, whole = ("x".join(map(str, each)) for each in (seen, window))
+        yield (
+            f"the image is {size} voxels as the network sees it, and its window {whole}: it was "
+            "trained on larger ones"
+        )

@@ -126,6 +126,13 @@ def test_regions_and_several_channels(tmp_path):
     assert segment(made.folder, [str(file) for file in files]).mask.shape == (11, 12, 9)
 
 
+def test_a_volume_of_few_slices_has_a_note(tmp_path):
+    made = import_model(write_model(tmp_path / "model"), tmp_path / "one")
+    found = segment(made.folder, make_volume((16, 20, 1)))
+    assert any("its window 8x8x8: it was trained on larger ones" in note for note in found.notes)
+    assert not any("its window" in note for note in segment(made.folder, make_volume()).notes)
+
+
 def test_one_class_has_one_channel_and_the_labels_of_its_two(tmp_path):
     model = write_model(tmp_path / "model", labels={"background": 0, "liver": 1}, mirror=())
     made = import_model(model, tmp_path / "one")

@@ -36,6 +36,24 @@ SIDE = "the longest side of the image is 120 mm, in training it was 25 to 35 mm"
 RIGHT = np.s_[10:18, 5:20, 1:9]  # 960 voxels of 1 mm, centred at 14 of 20: 0.96 mL
 
 
+@pytest.mark.parametrize(
+    ("window", "noted"),
+    [((8, 8, 40), True), ((8, 8, 39), False), ((8, 39), False), ((8, 40), True), (None, False)],
+)
+def test_an_image_of_at_most_a_quarter_of_the_window_is_noted(weights, window, noted):
+    """Of the image's axes, 20, 30 and 10, those of the window are the last."""
+    image = MetaTensor(torch.zeros(1, *SHAPE), meta={"original_affine": np.eye(4)})
+    image.meta["spatial_shape"] = np.array(SHAPE)
+    label = torch.zeros(1, *SHAPE)
+    label[0][RIGHT] = 1
+    check = CheckResultd("pred", classes={"liver": [1]}, weights=weights, window=window)
+    notes = read_notes(check({"image": image, "pred": label})["image"])
+    assert ["its window" in note for note in notes] == [True] * noted
+    if noted:
+        size = "x".join(map(str, SHAPE[-len(window) :]))
+        assert notes[0].startswith(f"the image is {size} voxels as the network sees it")
+
+
 def test_a_result_as_in_training_passes(weights, caplog):
     assert checked(weights, RIGHT) == []
     assert not caplog.records
