@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -154,6 +155,11 @@ def _find_model(given: Path, configuration: str | None, called: Path | None = No
 
 
 def _explain_none(given: Path, name: Path, found: Sequence[Path]) -> Exception:
+    if (folder := _find_unreadable(given)) is not None:
+        return PermissionError(
+            f"{folder} cannot be read, so that no model is found there: ask for the right to read "
+            "it, or copy the model to where you may"
+        )
     if any(True for file in _OF_V1 for _ in given.rglob(file)):
         return ValueError(
             f"{name} is a model of nnU-Net v1, and only those of v2 are imported: train it again "
@@ -168,6 +174,14 @@ def _explain_none(given: Path, name: Path, found: Sequence[Path]) -> Exception:
         f"{name} has no {PLANS} beside a {DATASET}: pass the folder of a trained model, such as "
         "nnUNet_results/Dataset001_X/nnUNetTrainer__nnUNetPlans__3d_fullres"
     )
+
+
+def _find_unreadable(given: Path) -> str | None:
+    """The first folder in one whose content may not be listed; None where all may."""
+    refused: list[OSError] = []
+    for _ in os.walk(given, onerror=refused.append):
+        pass
+    return str(refused[0].filename) if refused else None
 
 
 def _list_folds(path: Path) -> tuple[str, ...]:

@@ -108,3 +108,16 @@ def test_the_score_of_a_fold_is_read_where_there_is_one(model):
     summary.parent.mkdir()
     summary.write_text(json.dumps({"foreground_mean": {"Dice": 0.9}}))
     assert found.read_score("0") == 0.9
+
+
+def test_a_folder_that_may_not_be_read_is_called_so(model, tmp_path, monkeypatch):
+    """Whoever runs the tests may read all, so that the listing of the folder fails instead."""
+
+    def walk(place, onerror):
+        onerror(PermissionError(13, "Permission denied", str(place)))
+        return iter(())
+
+    monkeypatch.setattr("medseg.bundles.nnunet.model_folder.os.walk", walk)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PermissionError, match=r"empty cannot be read.* ask for the right"):
+        open_model(tmp_path / "empty").__enter__()
