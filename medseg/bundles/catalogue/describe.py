@@ -37,7 +37,7 @@ def describe(folder: Path) -> dict[str, Any]:
         modality and file type), `spatial_dims`, `window` (voxels or pixels that the network sees at
         once), `intensity_window_hu`, `spacing_mm` (to which images are resampled), `training_data`
         (of a run the folder of its dataset), `training_cases`, `scores`, `licence` (`code` and
-        `data`), `weights_bytes` and `bytes`.
+        `data`), `notes` (what of an imported model was left out), `weights_bytes` and `bytes`.
 
     Raises:
         FileNotFoundError: the bundle has neither an inference.json nor a train.json.
@@ -66,7 +66,7 @@ def describe(folder: Path) -> dict[str, Any]:
         "spatial_dims": _read_literal(config, "spatial_dims"),
         "window": _read_literal(config, "image_size"),
         "intensity_window_hu": _read_literal(config, "window_hu"),
-        "spacing_mm": _read_literal(config, "spacing_mm"),
+        "spacing_mm": _find_spacing(config),
         "training_data": _describe_training_data(folder, config, metadata),
         "training_cases": of_weights.get("cases", {}).get(
             "training", of_weights.get("training_cases")
@@ -76,6 +76,7 @@ def describe(folder: Path) -> dict[str, Any]:
             "code": _read_title(folder / "LICENSE"),
             "data": _read_text(folder / "docs" / "data_license.txt"),
         },
+        "notes": metadata.get("notes") or [],
         "weights_bytes": weights.stat().st_size if has_weights else None,
         "bytes": sum(path.stat().st_size for path in folder.rglob("*") if _is_own(path)),
     }
@@ -139,7 +140,7 @@ def format_score(name: str, value: float) -> str:
     metric, _, of = name.partition("_of_")
     words = [_WORDS.get(word, word) for word in metric.split("_")]
     said = " ".join(word for word in words if word)
-    return f"{said} {value:.3f}{f' of {of}' if of else ''}"
+    return f"{said} {value:.3f}{f' of {of}' if of else ''}".replace("_", " ")
 
 
 def format_size(size: int | None) -> str:
@@ -201,6 +202,7 @@ def format_lines(described: Mapping[str, Any]) -> list[str]:
         "weights": format_size(described["weights_bytes"]),
         "licence": described["licence"]["code"],
         "data licence": " ".join((described["licence"]["data"] or "").split()),
+        "notes": "; ".join(described["notes"]),
     }
     return [f"{name}: {text}" for name, text in texts.items() if text not in (None, "")]
 
@@ -217,6 +219,13 @@ def _read_literal(config: Mapping[str, Any], key: str) -> Any:
     """The value of a key; None if it is an expression that only a running workflow works out."""
     value = config.get(key)
     return None if isinstance(value, str) and value[:1] in ("$", "@", "%") else value
+
+
+def _find_spacing(config: Mapping[str, Any]) -> Any:
+    """To which images are resampled: a key of the config, or of what prepares them for nnU-Net."""
+    prepare = config.get("prepare")
+    own = prepare.get("spacing_mm") if isinstance(prepare, Mapping) else None
+    return _read_literal(config, "spacing_mm") or own
 
 
 def _describe_training_data(

@@ -16,6 +16,15 @@ from medseg.bundles.nnunet.model_folder import ModelFolder
 
 NOT_STATED = "not stated"
 
+_SCALINGS = {
+    "ct": "cut to {percentile_00_5:g} to {percentile_99_5:g} HU, less {mean:g}, divided by {std:g}",
+    "z_score": "less its mean, divided by its standard deviation",
+    "none": "as it is",
+    "unit_range": "from 0 to 1",
+    "divide_by_255": "divided by 255",
+}
+"""How the values of a channel are scaled, in words."""
+
 
 @dataclass(frozen=True)
 class About:
@@ -40,30 +49,56 @@ class About:
 
 
 def describe_model(
-    model: ModelFolder, found: Configuration, labels: Labels, *, folds: Sequence[str]
+    model: ModelFolder,
+    found: Configuration,
+    labels: Labels,
+    *,
+    folds: Sequence[str],
+    channels: Sequence[str],
+    notes: Sequence[str] = (),
 ) -> About:
-    """What dataset.json, plans.json and the summaries of the folds say of a model."""
+    """What dataset.json, plans.json and the summaries of the folds say of a model.
+
+    Args:
+        model: its files.
+        found: what its network sees.
+        labels: what it finds.
+        folds: that are imported.
+        channels: names of the image's channels.
+        notes: what was left out of it.
+    """
     dataset, plans = model.dataset, model.plans
     name = str(dataset.get("name") or plans.get("dataset_name") or NOT_STATED)
     licence = str(dataset.get("licence") or dataset.get("license") or NOT_STATED)
     reference = str(dataset.get("reference") or NOT_STATED)
     scores = {fold: model.read_score(fold) for fold in folds}
-    known = [score for score in scores.values() if score is not None]
+    known = {fold: round(score, 4) for fold, score in scores.items() if score is not None}
+    cases = dataset.get("numTraining")
     title = f"{name}, {found.name}"
     metadata: dict[str, Any] = {
         "changelog": {"0.1.0": "imported from a model of nnU-Net v2"},
         "name": f"Segmentation of {', '.join(labels.classes)}",
         "description": f"A model of nnU-Net v2 ({title}), imported.",
-        "data_source": reference,
+        "data_source": name if reference == NOT_STATED else f"{name}: {reference}",
+        "image_classes": "; ".join(_list_scalings(found, channels)),
         "copyright": licence,
         "references": [
             "Isensee, F. et al. nnU-Net: a self-configuring method for deep learning-based "
             "biomedical image segmentation. Nature Methods 18, 203-211 (2021)."
         ],
     }
+    if isinstance(cases, int):
+        metadata["training_cases"] = cases
+    if notes:
+        metadata["notes"] = list(notes)
     if known:
-        metadata["eval_metrics"] = {"mean_dice_validation": round(sum(known) / len(known), 4)}
-    return About(title, licence, reference, scores, metadata, _list_lines(found, dataset))
+        metadata["eval_metrics"] = {
+            "val_mean_dice": round(sum(known.values()) / len(known), 4),
+            **{f"val_dice_of_fold_{fold}": score for fold, score in known.items()},
+        }
+    return About(
+        title, licence, reference, scores, metadata, _list_lines(found, channels, cases=cases)
+    )
 
 
 def write_card(
@@ -106,11 +141,21 @@ def write_card(
     }
 
 
-def _list_lines(found: Configuration, dataset: Mapping[str, Any]) -> list[str]:
+def _list_lines(found: Configuration, channels: Sequence[str], *, cases: Any) -> list[str]:
     size = "x".join(map(str, found.patch_size))
     spacing = "x".join(f"{mm:g}" for mm in found.spacing_mm)
-    cases = dataset.get("numTraining")
     return [
         f"- network: {found.architecture}, patches of {size} voxels of {spacing} mm",
+        *(f"- channel {scaling}" for scaling in _list_scalings(found, channels)),
         *([f"- training cases: {cases}"] if cases else []),
+    ]
+
+
+def _list_scalings(found: Configuration, channels: Sequence[str]) -> list[str]:
+    """Each channel, and how its values are scaled."""
+    return [
+        f"{name}: {_SCALINGS[scheme].format(**known)}" + (" of what is not 0" if inside else "")
+        for name, scheme, known, inside in zip(
+            channels, found.schemes, found.properties, found.inside, strict=True
+        )
     ]

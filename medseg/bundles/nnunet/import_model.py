@@ -106,7 +106,7 @@ def import_model(
             out.name, found, options, labels, channels=channels, mirror_axes=first.mirror_axes
         )
         task["fold_average"] = average
-        about = describe_model(model, found, labels, folds=chosen)
+        about = describe_model(model, found, labels, folds=chosen, channels=channels, notes=notes)
         write_bundle(
             out,
             task,

@@ -45,6 +45,16 @@ def test_the_hippocampus_is_described_in_full(repository):
     assert found["weights_bytes"] == weights.stat().st_size < found["bytes"]
 
 
+def test_an_imported_model_has_the_spacing_that_prepares_its_images_and_notes(zoo):
+    config = zoo / "configs" / "inference.json"
+    config.write_text(json.dumps({"prepare": {"_target_": "P", "spacing_mm": [2.5, 0.8, 0.8]}}))
+    file = zoo / "configs" / "metadata.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "notes": ["fold 1 is left out"]}))
+    found = describe(zoo)
+    assert (found["spacing_mm"], found["notes"]) == ([2.5, 0.8, 0.8], ["fold 1 is left out"])
+    assert "notes: fold 1 is left out" in format_lines(found)
+
+
 def test_classes_have_codes_where_they_are_known(repository):
     liver, tumour = describe(repository / "bundles" / "liver_3d")["classes"]
     assert liver["code"] == {"value": "10200004", "scheme": "SCT", "meaning": "Liver"}
