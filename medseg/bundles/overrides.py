@@ -25,7 +25,7 @@ PASSED_ON = ("tracking", "meta_file", "logging_file", "init_id", "final_id")
 """Arguments of `monai.bundle run` itself, which are no keys of a config."""
 
 
-FLAGS = ("force",)
+FLAGS = ("fast", "force")
 """Keys that mean True when they stand alone."""
 
 _LIST_KEYS = "--list"

@@ -175,10 +175,12 @@ def test_a_config_that_is_no_json_object_is_refused(tmp_path, text, told):
         read_overrides(tmp_path, "train", [])
 
 
-@pytest.mark.parametrize("arguments", [["--force"], ["--force", "True"], ["--force=true"]])
-def test_force_is_true_when_it_stands_alone(arguments):
-    assert parse_overrides([*arguments, "--level", "3"]) == {"force": True, "level": 3}
-    assert parse_overrides(["--level", "3", *arguments]) == {"force": True, "level": 3}
+@pytest.mark.parametrize("key", ["fast", "force"])
+@pytest.mark.parametrize("arguments", [["--{}"], ["--{}", "True"], ["--{}=true"]])
+def test_a_switch_is_true_when_it_stands_alone(key, arguments):
+    words = [word.format(key) for word in arguments]
+    assert parse_overrides([*words, "--level", "3"]) == {key: True, "level": 3}
+    assert parse_overrides(["--level", "3", *words]) == {key: True, "level": 3}
 
 
 def test_other_keys_need_a_value_still():
