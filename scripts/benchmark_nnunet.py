@@ -1,7 +1,9 @@
 """Benchmark nnU-Net: time and memory of the same weights by nnU-Net's own predictor and by medseg.
 
 python scripts/benchmark_nnunet.py MODEL IMAGE [IMAGE ...], where nnunetv2 and medseg are installed,
-MODEL is a folder of a trained nnU-Net, and a case of several channels is given as "a,b".
+MODEL is a folder of a trained nnU-Net, and a case of several channels is given as "a,b". MODEL
+"generated" stands for a network of the size that nnU-Net plans for CT of the abdomen, with random
+weights: it takes the time and the memory of a trained one.
 """
 
 import argparse
@@ -24,6 +26,21 @@ from _time_side_by_side import REPOSITORY, format_settings, read_settings, write
 
 from medseg.base.memory import keep_freed_pages, measure_resident_peak
 
+GENERATED = "generated"
+ABDOMEN: Mapping[str, Any] = {
+    "patch_size": [64, 192, 160],
+    "spacing": [1.6, 0.79, 0.79],
+    "architecture": {
+        "n_stages": 6,
+        "features_per_stage": [32, 64, 128, 256, 320, 320],
+        "kernel_sizes": [[1, 3, 3], *[[3, 3, 3]] * 5],
+        "strides": [[1, 1, 1], [1, 2, 2], *[[2, 2, 2]] * 3, [1, 2, 2]],
+        "n_conv_per_stage": [2] * 6,
+        "n_conv_per_stage_decoder": [2] * 5,
+    },
+}
+"""A 3d_fullres of nnU-Net for CT of the abdomen, on a GPU of 8 GB."""
+
 NNUNET = "nnUNetPredictor, float32"
 WAYS: Mapping[str, Mapping[str, Any]] = {
     "medseg, float32": {"mixed_precision": False},
@@ -39,10 +56,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Time the ways in turn, each run in a process of its own, and write the page."""
     given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path, help="folder of a trained nnU-Net, with one fold used")
+    parser.add_argument("model", type=Path, help='folder of a trained nnU-Net, or "generated"')
     parser.add_argument("images", nargs="+", help="files; channels of a case joined by commas")
     parser.add_argument("--labels", nargs="*", default=[], help="true labels, one for each image")
     parser.add_argument("--fold", default="0", help="the fold that is used (%(default)s)")
+    parser.add_argument("--crop", type=int, help="take so many pixels of the middle of slices")
     parser.add_argument("--rounds", type=int, default=2, help="runs of each way (%(default)s)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads (%(default)s)")
     parser.add_argument("--about", default="", help="a sentence on model and images")
@@ -55,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(run(args)))
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        import_bundle(args, Path(folder))
+        prepare(args, Path(folder))
         runs = time_ways(args, given, Path(folder))
         rows = [summarise(way, runs, args, Path(folder)) for way in (NNUNET, *WAYS)]
     numbers = {
@@ -71,11 +89,93 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def import_bundle(args: argparse.Namespace, folder: Path) -> None:
-    """Make the bundle that all ways of medseg run."""
+def prepare(args: argparse.Namespace, folder: Path) -> None:
+    """Write what all ways share: the images, a model if it is to be generated, and the bundle."""
     from medseg.bundles.nnunet.import_model import import_model
 
-    import_model(args.model, folder / "bundle", folds=[args.fold])
+    for place, image in enumerate(args.images):
+        for channel, file in enumerate(image.split(",")):
+            copy_image(Path(file), folder / f"image_{place}_{channel:04d}.nii.gz", args.crop)
+    for place, file in enumerate(args.labels):
+        copy_image(Path(file), folder / f"label_{place}.nii.gz", args.crop)
+    if str(args.model) == GENERATED:
+        generate(folder / GENERATED)
+    import_model(find_model(args, folder), folder / "bundle", folds=[args.fold])
+
+
+def find_model(args: argparse.Namespace, folder: Path) -> Path:
+    return folder / GENERATED if str(args.model) == GENERATED else args.model
+
+
+def copy_image(source: Path, target: Path, crop: int | None) -> None:
+    """Copy an image, or the middle of its slices."""
+    image = SimpleITK.ReadImage(str(source))
+    if crop:
+        x, y = ((n - crop) // 2 for n in image.GetSize()[:2])
+        image = image[x : x + crop, y : y + crop]
+    SimpleITK.WriteImage(image, str(target))
+
+
+def generate(folder: Path) -> None:
+    """Write a model folder of nnU-Net whose network is `ABDOMEN` and has random weights."""
+    from dynamic_network_architectures.architectures.unet import PlainConvUNet
+    from torch import nn
+
+    arguments = {
+        **ABDOMEN["architecture"],
+        "conv_bias": True,
+        "norm_op_kwargs": {"eps": 1e-5, "affine": True},
+        "dropout_op": None,
+        "dropout_op_kwargs": None,
+        "nonlin_kwargs": {"inplace": True},
+    }
+    layers = {"conv_op": nn.Conv3d, "norm_op": nn.InstanceNorm3d, "nonlin": nn.LeakyReLU}
+    names = {key: f"{layer.__module__}.{layer.__name__}" for key, layer in layers.items()}
+    rule = {"force_separate_z": None, "is_seg": False, "order_z": 0}
+    resample = "resample_data_or_seg_to_shape"
+    configuration = {
+        "data_identifier": "generated",
+        "preprocessor_name": "DefaultPreprocessor",
+        "patch_size": ABDOMEN["patch_size"],
+        "spacing": ABDOMEN["spacing"],
+        "batch_size": 2,
+        "normalization_schemes": ["CTNormalization"],
+        "use_mask_for_norm": [False],
+        **{f"resampling_fn_{kind}": resample for kind in ("data", "seg", "probabilities")},
+        "resampling_fn_data_kwargs": {**rule, "order": 3},
+        "resampling_fn_seg_kwargs": {**rule, "is_seg": True, "order": 1},
+        "resampling_fn_probabilities_kwargs": {**rule, "order": 1},
+        "architecture": {
+            "network_class_name": f"{PlainConvUNet.__module__}.{PlainConvUNet.__name__}",
+            "arch_kwargs": {**arguments, **names},
+            "_kw_requires_import": [*layers, "dropout_op"],
+        },
+    }
+    plans = {
+        "dataset_name": "Dataset001_Generated",
+        "plans_name": "nnUNetPlans",
+        "image_reader_writer": "SimpleITKIO",
+        "transpose_forward": [0, 1, 2],
+        "transpose_backward": [0, 1, 2],
+        "configurations": {"3d_fullres": configuration},
+        "foreground_intensity_properties_per_channel": {
+            "0": {"mean": 99.0, "std": 40.0, "percentile_00_5": -40.0, "percentile_99_5": 190.0}
+        },
+    }
+    labels = {"background": 0, "liver": 1, "tumour": 2}
+    dataset = {"channel_names": {"0": "CT"}, "labels": labels, "file_ending": ".nii.gz"}
+    torch.manual_seed(0)
+    network = PlainConvUNet(1, num_classes=3, deep_supervision=False, **arguments, **layers)
+    (folder / "fold_0").mkdir(parents=True)
+    for name, content in (("plans", plans), ("dataset", {**dataset, "numTraining": 0})):
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    checkpoint = {
+        "network_weights": network.state_dict(),
+        "trainer_name": "nnUNetTrainer",
+        "init_args": {"configuration": "3d_fullres"},
+        "inference_allowed_mirroring_axes": (0, 1, 2),
+    }
+    torch.save(checkpoint, folder / "fold_0" / "checkpoint_final.pth")
 
 
 def time_ways(
@@ -101,7 +201,11 @@ def run(args: argparse.Namespace) -> dict[str, float]:
     peak = measure_resident_peak(reset=False)
     started = time.perf_counter()
     for place, image in enumerate(args.images):
-        predict(image.split(","), file_of(args.out, args.way, place))
+        files = [
+            args.out / f"image_{place}_{channel:04d}.nii.gz"
+            for channel, _ in enumerate(image.split(","))
+        ]
+        predict([str(file) for file in files], file_of(args.out, args.way, place))
     return {
         "seconds": time.perf_counter() - started,
         "peak_gib": measure_resident_peak(reset=False) / 2**30,
@@ -140,7 +244,9 @@ def load_nnunet(args: argparse.Namespace, passes: Passes) -> Predict:
         perform_everything_on_device=False, device=torch.device("cpu"), allow_tqdm=False
     )
     folds = (args.fold if args.fold == "all" else int(args.fold),)
-    made.initialize_from_trained_model_folder(str(args.model), folds, "checkpoint_final.pth")
+    made.initialize_from_trained_model_folder(
+        str(find_model(args, args.out)), folds, "checkpoint_final.pth"
+    )
     plain = type(made.network)(**network_arguments(made))
     made.network.register_forward_pre_hook(lambda _, given: passes.add(plain, given[0]))
 
@@ -209,7 +315,9 @@ def summarise(
         "faster": 1 / ratio["seconds"],
         "memory": ratio["peak_gib"],
         "agreement": compare(maps, theirs),
-        "truth": compare(maps, [read(Path(file)) for file in args.labels]) if args.labels else None,
+        "truth": compare(maps, [read(folder / f"label_{place}.nii.gz") for place in places])
+        if args.labels
+        else None,
     }
 
 
