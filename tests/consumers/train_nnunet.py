@@ -28,6 +28,7 @@ MODELS = (
     ("Dataset002_Thick", "2d", "nnUNetPlans", (0,)),
     ("Dataset002_Thick", "3d_fullres", "nnUNetPlans", (0,)),
     ("Dataset003_Two", "3d_fullres", "nnUNetResEncUNetMPlans", (0,)),
+    ("Dataset003_Two", "3d_lowres", "nnUNetResEncUNetMPlans", (0,)),
 )
 CASES, STEPS = 6, 60
 
@@ -91,7 +92,22 @@ def plan(number: int, planner: str, name: str, configurations: list[str]) -> Non
 
     extract_fingerprints([number], num_processes=1)
     plan_experiments([number], planner)
+    if "3d_lowres" in configurations:
+        add_low_resolution(number, name)
     preprocess([number], name, configurations=configurations, num_processes=[1])
+
+
+def add_low_resolution(number: int, name: str) -> None:
+    """Add a 3d_lowres, which nnU-Net plans by itself for much larger images alone."""
+    (file,) = Path(os.environ["nnUNet_preprocessed"]).glob(f"Dataset{number:03}_*/{name}.json")
+    plans = json.loads(file.read_text())
+    full = plans["configurations"]["3d_fullres"]
+    plans["configurations"]["3d_lowres"] = {
+        **full,
+        "data_identifier": f"{name}_3d_lowres",
+        "spacing": [1.6 * mm for mm in full["spacing"]],
+    }
+    file.write_text(json.dumps(plans))
 
 
 def train(name: str, configuration: str, plans_name: str, fold: int) -> None:
