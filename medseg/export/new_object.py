@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from contextlib import AbstractContextManager
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from medseg.base.console_streams import log_from
@@ -42,6 +44,9 @@ def describe_object(
     }
 
 
-def hush_highdicom() -> AbstractContextManager[None]:
-    """Within the block, keep highdicom from logging UIDs and names of patients."""
-    return log_from(logging.getLogger("highdicom"), logging.CRITICAL)
+@contextmanager
+def hush_highdicom() -> Iterator[None]:
+    """Within the block, keep highdicom from logging UIDs, and from warning of names it quotes."""
+    with log_from(logging.getLogger("highdicom"), logging.CRITICAL), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The string .* person name")
+        yield

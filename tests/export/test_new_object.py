@@ -1,6 +1,10 @@
 """Tests of medseg.export.new_object: objects of different kinds are told apart."""
 
 import logging
+import warnings
+
+import pytest
+from highdicom.valuerep import check_person_name
 
 from medseg.export import Algorithm
 from medseg.export.new_object import describe_object, hush_highdicom
@@ -30,3 +34,14 @@ def test_highdicom_says_nothing_within_the_block(caplog):
             logger.warning("of a patient")
         logger.warning("of nobody")
     assert [record.getMessage() for record in caplog.records] == ["of nobody"]
+
+
+def test_highdicom_does_not_warn_of_a_name_that_it_quotes_within_the_block():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with hush_highdicom():
+            check_person_name("Miller")
+            warnings.warn("of nobody", stacklevel=1)
+    assert [str(one.message) for one in caught] == ["of nobody"]
+    with pytest.warns(UserWarning, match="Miller"):
+        check_person_name("Miller")
