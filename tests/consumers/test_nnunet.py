@@ -27,7 +27,9 @@ from medseg.bundles.nnunet.import_model import import_model
 from medseg.bundles.segmenter import Segmenter
 
 LEAST_DICE = 0.999
-VARIANTS = ("as_trained", "resampled", "thick", "turned", "small", "padded")
+ORGAN = 20.0
+"""The value of the organ; a lesion in it is brighter."""
+VARIANTS = ("as_trained", "resampled", "thick", "turned", "small", "padded", "without_lesion")
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +68,8 @@ def vary(image, variant):
         return SimpleITK.DICOMOrient(image, "SAL")
     if variant == "small":
         return image[12:25, 10:34, 4:12]
+    if variant == "without_lesion":
+        return SimpleITK.Minimum(image, ORGAN)
     if variant == "padded":
         values = SimpleITK.GetArrayFromImage(image)
         values[:3], values[:, :, -9:] = 0, 0
