@@ -86,9 +86,23 @@ def test_every_medseg_verb_exists(page):
                 assert group is None or match[2] is None or match[2] in group, line
 
 
+def list_keys_of_nnunet():
+    """The keys that the bundle of a model of nnU-Net has beside those of others."""
+    layer = json.loads((REPOSITORY / "bundles" / "layers" / "nnunet.json").read_text())
+    return {key for key in layer if key.isidentifier()}
+
+
 @on_every_page
 def test_every_override_is_a_key_of_its_bundle_or_an_option(page):
-    allowed = {*options(), *OF_LIDC, *OF_CHANNELS, *PASSED_ON, *OF_OTHER_TOOLS, *MISSPELT}
+    allowed = {
+        *options(),
+        *OF_LIDC,
+        *OF_CHANNELS,
+        *list_keys_of_nnunet(),
+        *PASSED_ON,
+        *OF_OTHER_TOOLS,
+        *MISSPELT,
+    }
     parts = page.relative_to(REPOSITORY).parts
     bundle = parts[1] if parts[0] == "bundles" and parts[2:3] == ("docs",) else "liver"
     configs = [read_config(workflow, bundle) for workflow in CONFIG_NAMES]
