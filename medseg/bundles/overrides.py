@@ -20,6 +20,7 @@ from medseg.bundles.layers.merge import CONFIG_NAMES, merge_configs
 from medseg.bundles.layers.references import CHOICES, find_missing
 from medseg.bundles.override_values import convert_value, has_rule, parse_value
 from medseg.bundles.tracking import choose_tracking_keys
+from medseg.bundles.zoo.complete import complete, is_of_other_origin
 
 PASSED_ON = ("tracking", "meta_file", "logging_file", "init_id", "final_id")
 """Arguments of `monai.bundle run` itself, which are no keys of a config."""
@@ -273,13 +274,18 @@ def _list_other_configs(config_file: Path) -> list[Path]:
 def read_workflow(bundle: Path, workflow: str) -> dict[str, Any]:
     """The config of a workflow of a bundle, see `medseg.bundles.bundle.find_configs`.
 
+    The inference of a bundle of another origin is completed, see `medseg.bundles.zoo.complete`.
+
     Raises:
         FileNotFoundError: the bundle has no such config.
         ValueError: a file is no JSON object.
     """
     files = find_configs(bundle, workflow)
     config, *overlays = map(read_config, files)
-    return merge_configs(files) if overlays else config
+    if overlays:
+        return merge_configs(files)
+    is_other = workflow == "inference" and is_of_other_origin(config)
+    return complete(config, bundle) if is_other else config
 
 
 def read_config(config_file: Path) -> dict[str, Any]:

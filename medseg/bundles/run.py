@@ -14,11 +14,17 @@ from medseg.base.files import check_apart, check_folder, check_place
 from medseg.base.interrupts import end_at_once
 from medseg.bundles.build import WORKFLOWS
 from medseg.bundles.bundle import check_metadata, check_weights_exist, find_configs
-from medseg.bundles.keys.other_input import DATA, list_images, split_input
 from medseg.bundles.layers.merge import OVERLAY
-from medseg.bundles.overrides import read_overrides, read_workflow, write_for_monai
+from medseg.bundles.overrides import (
+    read_config,
+    read_overrides,
+    read_workflow,
+    write_for_monai,
+)
 from medseg.bundles.own.write_bundle import describe_unbuilt
 from medseg.bundles.tracking import allow_mlflow
+from medseg.bundles.zoo.complete import check_takes_images
+from medseg.bundles.zoo.own_run import importable, list_changes
 
 logger = logging.getLogger(__name__)
 
@@ -69,9 +75,10 @@ def run_bundle(
     check_metadata(bundle)
     allow_mlflow(config)
     run_id = _choose_id(run_id, config, bundle)
-    source, arguments = split_input(bundle, config, arguments)
+    if workflow == "inference":
+        check_takes_images(config, bundle)
     overrides = read_overrides(bundle, workflow, arguments, options=options)
-    _check_stated(overrides if source is None else {**overrides, "input": source})
+    _check_stated(overrides)
     _check_length({**config, **overrides}, overrides)
     if run_id in ("inference", "evaluating"):
         check_weights_exist(bundle, workflow, overrides)
@@ -93,9 +100,12 @@ def run_bundle(
     keep_log(console=not is_set_up)
     if unbuilt := describe_unbuilt(bundle, configs):
         logger.warning(unbuilt)
-    if source is not None:
-        overrides[DATA] = list_images(bundle, source)
-    run(run_id=run_id, config_file=[str(c) for c in configs], **write_for_monai(overrides))
+    changes = write_for_monai(overrides)
+    if workflow == "inference":
+        before = read_config(configs[0])
+        changes = list_changes(before, config, bundle, overrides.get("input")) | changes
+    with importable(bundle):
+        run(run_id=run_id, config_file=[str(file) for file in configs], **changes)
     return folders.get("output_dir")
 
 

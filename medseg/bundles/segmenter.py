@@ -18,6 +18,8 @@ from medseg.bundles.bundle import check_metadata, check_weights_exist, find_conf
 from medseg.bundles.catalogue.locate import locate
 from medseg.bundles.keys.series_key import read_series_key
 from medseg.bundles.overrides import check_overrides, read_workflow
+from medseg.bundles.zoo.own_run import importable
+from medseg.bundles.zoo.weights import check_weights
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -81,6 +83,7 @@ class Segmenter:
         }
         if "pictures" in config:
             set_here["pictures"] = False
+        self._folder = folder
         self._parser = ConfigParser(config)
         self._parser.update({**checked, **set_here})
         check_choices(self._get("choices") if "choices" in config else checked)
@@ -89,7 +92,12 @@ class Segmenter:
         weights = self._get("weights")
         if "choices" in config:
             check_settings(weights, self._get("choices"), force=self._get("other_settings"))
-        load_weights(network, weights)
+        if "weight_loaders" in config:
+            check_weights(weights, folder)
+            for load in self._get("weight_loaders"):
+                load(self._get("evaluator"))
+        else:
+            load_weights(network, weights)
         self.measures = checked.get("measure", True) is not False
         self._turn = Lock()
         self._reader, self._memory = self._get("reader"), self._get("in_memory")
@@ -214,7 +222,8 @@ class Segmenter:
 
     def _get(self, key: str) -> Any:
         try:
-            return self._parser.get_parsed_content(key)
+            with importable(self._folder):
+                return self._parser.get_parsed_content(key)
         except RuntimeError as error:  # MONAI's own, around the one that says why
             cause = find_root_cause(error)
             if isinstance(cause, (ValueError, FileNotFoundError)):

@@ -24,6 +24,9 @@ from medseg.inference.preview.write import WritePicturePreviewd, WritePreviewd
 from medseg.inference.tiles.fast import make_inferer
 from medseg.inference.tiles.inferer import OverlapTileInferer
 from medseg.inference.tiles.tiling import check_windows
+from medseg.inference.zoo.own_channels import OwnChannels
+from medseg.inference.zoo.own_label_map import MakeLabelMapd
+from medseg.inference.zoo.planned_inferer import PlannedInferer
 
 __all__ = [
     "CasesFailedError",
@@ -32,8 +35,11 @@ __all__ = [
     "CleanPartsd",
     "KeepLargestPartd",
     "LabelFiles",
+    "MakeLabelMapd",
     "MixedPrecisionInferer",
     "OverlapTileInferer",
+    "OwnChannels",
+    "PlannedInferer",
     "Predictor",
     "PredictorInferer",
     "ProbabilityFiles",

@@ -87,7 +87,7 @@ def test_a_config_of_the_model_zoo_runs_by_its_own_id(bundle, calls):
 
 def test_a_bundle_that_takes_no_input_at_all_is_not_segmented_with(bundle, calls):
     (bundle / "inference.json").write_text(json.dumps({**CONFIG, "inference": ["$1"]}))
-    with pytest.raises(ValueError, match="has neither a key input nor dataset#data"):
+    with pytest.raises(ValueError, match="has neither a key input nor dataset, preprocessing"):
         run_bundle(bundle, "inference", run_id="inference", arguments=["--input=a.nii.gz"])
     assert not calls
 

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from medseg.base.choices import RULES
-from medseg.bundles.bundle import find_config
 from medseg.bundles.layers.references import list_choices
-from medseg.bundles.overrides import read_config
+from medseg.bundles.overrides import read_workflow
 
 UNKNOWN = "medseg knows no meaning of this key."
 
@@ -66,7 +65,7 @@ def list_keys_of_bundle(bundle: Path, workflow: str) -> list[Key]:
         FileNotFoundError: the bundle has no such config.
         ValueError: the config is no JSON object.
     """
-    return list_keys(read_config(find_config(bundle, workflow)))
+    return list_keys(read_workflow(bundle, workflow))
 
 
 def format_lines(keys: Iterable[Key]) -> Iterator[str]:

@@ -46,7 +46,15 @@ _UNITS = {"": 1, "KIB": 2**10, "MIB": 2**20, "GIB": GIB, "KB": 10**3, "MB": 10**
 
 
 class MemoryLimitError(ValueError):
-    """An inference would need more memory than it may have."""
+    """An inference would need more memory than it may have.
+
+    Attributes:
+        finding: the message without its remedy.
+    """
+
+    def __init__(self, finding: str, remedy: str = "") -> None:
+        super().__init__(f"{finding}: {remedy}" if remedy else finding)
+        self.finding = finding
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,8 @@ class Planner:
             limited = there == self.settings.memory_limit
             least = f"{'the limit' if limited else 'there'} is {format_bytes(there, floor)}"
             raise MemoryLimitError(
-                f"inference needs {format_bytes(needed)} of memory ({plan}), {least}: "
-                f"{self._describe_remedy(plan, image, network, free, limited=limited)}"
+                f"inference needs {format_bytes(needed)} of memory ({plan}), {least}",
+                self._describe_remedy(plan, image, network, free, limited=limited),
             )
         return plan
 
