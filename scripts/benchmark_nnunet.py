@@ -60,6 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("images", nargs="+", help="files; channels of a case joined by commas")
     parser.add_argument("--labels", nargs="*", default=[], help="true labels, one for each image")
     parser.add_argument("--fold", default="0", help="the fold that is used (%(default)s)")
+    parser.add_argument("--classes", type=int, default=2, help="of the generated (%(default)s)")
     parser.add_argument("--crop", type=int, help="take so many pixels of the middle of slices")
     parser.add_argument("--rounds", type=int, default=2, help="runs of each way (%(default)s)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads (%(default)s)")
@@ -99,7 +100,7 @@ def prepare(args: argparse.Namespace, folder: Path) -> None:
     for place, file in enumerate(args.labels):
         copy_image(Path(file), folder / f"label_{place}.nii.gz", args.crop)
     if str(args.model) == GENERATED:
-        generate(folder / GENERATED)
+        generate(folder / GENERATED, args.classes)
     import_model(find_model(args, folder), folder / "bundle", folds=[args.fold])
 
 
@@ -116,7 +117,7 @@ def copy_image(source: Path, target: Path, crop: int | None) -> None:
     SimpleITK.WriteImage(image, str(target))
 
 
-def generate(folder: Path) -> None:
+def generate(folder: Path, classes: int) -> None:
     """Write a model folder of nnU-Net whose network is `ABDOMEN` and has random weights."""
     from dynamic_network_architectures.architectures.unet import PlainConvUNet
     from torch import nn
@@ -162,10 +163,12 @@ def generate(folder: Path) -> None:
             "0": {"mean": 99.0, "std": 40.0, "percentile_00_5": -40.0, "percentile_99_5": 190.0}
         },
     }
-    labels = {"background": 0, "liver": 1, "tumour": 2}
+    labels = {"background": 0, **{f"class_{value}": value for value in range(1, classes + 1)}}
     dataset = {"channel_names": {"0": "CT"}, "labels": labels, "file_ending": ".nii.gz"}
     torch.manual_seed(0)
-    network = PlainConvUNet(1, num_classes=3, deep_supervision=False, **arguments, **layers)
+    network = PlainConvUNet(
+        1, num_classes=len(labels), deep_supervision=False, **arguments, **layers
+    )
     (folder / "fold_0").mkdir(parents=True)
     for name, content in (("plans", plans), ("dataset", {**dataset, "numTraining": 0})):
         (folder / f"{name}.json").write_text(json.dumps(content))

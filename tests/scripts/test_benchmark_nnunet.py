@@ -39,7 +39,7 @@ def write_image(file, values, spacing=(1.0, 1.0, 2.0)):
 
 
 def test_the_generated_model_becomes_a_bundle_that_segments(benchmark, tmp_path):
-    benchmark.generate(tmp_path / "model")
+    benchmark.generate(tmp_path / "model", 2)
     made = import_model(tmp_path / "model", tmp_path / "bundle")
     write_image(tmp_path / "ct.nii.gz", np.full((9, 20, 20), 40, np.int16))
     mask = Segmenter(made.folder, force=True, measure=False, fast=True)(tmp_path / "ct.nii.gz").mask
