@@ -208,7 +208,7 @@ def _list_starts(size: int, window: int, overlap: float) -> list[int]:
 
 
 def _list_even_starts(size: int, window: int, overlap: float) -> list[int]:
-    count = ceil((size - window) / (window * (1 - overlap))) + 1
+    count = ceil((size - window) / max(window * (1 - overlap), 1)) + 1
     return [round((size - window) * place / max(count - 1, 1)) for place in range(count)]
 
 

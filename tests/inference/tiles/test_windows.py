@@ -191,6 +191,7 @@ def test_windows_that_are_moved_give_other_voxels_of_the_same_size():
         (8, 8, [0]),
         (16, 8, [0, 4, 8]),
         (17, 8, [0, 3, 6, 9]),
+        (3, 1, [0, 1, 2]),
     ],
 )
 def test_even_windows_overlap_alike_and_reach_both_ends(size, window, starts):
