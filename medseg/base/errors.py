@@ -150,6 +150,23 @@ def explain_missing_class(error: BaseException) -> str | None:
     return f"{path} is not there: correct that _target_ in the config, or install its package"
 
 
+def explain_missing_package(error: BaseException) -> str | None:
+    """What to say if a package is missing that a config asks for, itself or by a class; else None.
+
+    Example:
+        >>> explain_missing_package(ModuleNotFoundError("No module named 'einops'", name="einops"))
+        "a package is missing (No module named 'einops'): install it, as the metadata or docs of \
+the bundle say"
+    """
+    error = _find_first_cause(error)
+    if type(error).__name__ == "ErrorDuringImport":  # of pydoc, with which MONAI finds classes
+        error = getattr(error, "value", error)
+    if not isinstance(error, ImportError) or str(error.name).startswith("medseg"):
+        return None
+    reason = " ".join(str(error).split())[:_LONGEST_REASON].rstrip(".")
+    return f"a package is missing ({reason}): install it, as the metadata or docs of the bundle say"
+
+
 def explain_lost_process(error: BaseException) -> str | None:
     """What to say if the error is only that another process of a distributed run ended; else None.
 
@@ -241,6 +258,7 @@ def format_error(error: BaseException) -> str | None:
         or explain_config_fault(error)
         or explain_other_version(error)
         or explain_missing_class(error)
+        or explain_missing_package(error)
         or explain_folder_fault(error)
     )
 

@@ -328,3 +328,10 @@ def test_a_want_of_memory_that_medseg_states_keeps_its_own_remedy():
 def test_a_reader_that_the_system_ends_is_want_of_memory():
     ended = RuntimeError("DataLoader worker (pid 9) is killed by signal: Killed. ")
     assert errors.explain_memory_fault(ended).startswith("there is not enough memory (DataLoader")
+
+
+def test_a_missing_package_of_ours_keeps_its_traceback():
+    others = ModuleNotFoundError("No module named 'x'", name="x")
+    assert "No module named 'x'): install it" in errors.explain_missing_package(others)
+    ours = ModuleNotFoundError("No module named 'medseg.x'", name="medseg.x")
+    assert errors.explain_missing_package(ours) is None

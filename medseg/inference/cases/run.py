@@ -180,7 +180,7 @@ def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
                 failures[name] = kinds.log(name, error)
                 report_case(FAILED, name, reason=failures[name])
             else:
-                logger.info("case %s: %s", name, plan)
+                logger.info("case %s: %s", name, plan or "its windows are not known before it runs")
                 report_case(PLANNED, name, plan=None if plan is None else plan.describe())
     return _count_or_raise(failures, len(cases), kinds.shown)
 
