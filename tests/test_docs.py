@@ -33,6 +33,7 @@ MISSPELT = {"max_epoch"}
 """Keys that the pages misspell to show the refusal."""
 
 OF_OTHER_TOOLS = {
+    *("name", "bundle_dir", "inferer#sw_batch_size", "displayable_configs#highres"),  # model zoo
     *(
         "config_file",
         "standalone",
