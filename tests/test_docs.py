@@ -33,7 +33,8 @@ MISSPELT = {"max_epoch"}
 """Keys that the pages misspell to show the refusal."""
 
 OF_OTHER_TOOLS = {
-    *("name", "bundle_dir", "inferer#sw_batch_size", "displayable_configs#highres"),  # model zoo
+    *("name", "bundle_dir", "inferer#sw_batch_size", "inferer#roi_size"),  # model zoo
+    "displayable_configs#highres",
     *(
         "config_file",
         "standalone",
