@@ -318,6 +318,8 @@ def summarise(
         "faster": 1 / ratio["seconds"],
         "memory": ratio["peak_gib"],
         "agreement": compare(maps, theirs),
+        "differ": sum(int((a != b).sum()) for a, b in zip(maps, theirs, strict=True)),
+        "labelled": sum(int((one > 0).sum()) for one in theirs),
         "truth": compare(maps, [read(folder / f"label_{place}.nii.gz") for place in places])
         if args.labels
         else None,
@@ -353,7 +355,8 @@ def page(numbers: Mapping[str, Any]) -> str:
             "resampling and all preparation; the peak is the largest resident memory of the "
             "process, PyTorch included. They are medians over the runs, and the ratios are medians "
             "of the ratios within each round. TFLOP counts the operations of all passes through "
-            "the network, two for a multiply-add.",
+            "the network, two for a multiply-add. Voxels that differ are counted beside those that "
+            "nnU-Net labels; there is a Dice for each label, over the images that have it.",
             "",
             *([numbers["about"], ""] if numbers["about"] else []),
             *format_settings(numbers),
@@ -369,14 +372,15 @@ def format_rows(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """One line for each way."""
     judged = rows[0]["truth"] is not None
     head = "| way | seconds | times faster | peak GiB | share of the first | TFLOP | GFLOP/s "
-    head += "| Dice with the first: mean (least) |" + " Dice with the truth |" * judged
-    lines = [head, "|---" * (8 + judged) + "|"]
+    head += "| voxels that differ | Dice with the first: mean (least) |"
+    lines = [head + " Dice with the truth |" * judged, "|---" * (9 + judged) + "|"]
     for row in rows:
         rate = 1000 * row["tflop"] / row["seconds"]
         cells = [
             *(row["way"], f"{row['seconds']:.1f}", f"{row['faster']:.1f}"),
             *(f"{row['peak_gib']:.2f}", f"{row['memory']:.2f}", f"{row['tflop']:.2f}"),
-            *(f"{rate:.0f}", format_scores(row["agreement"], least=True)),
+            *(f"{rate:.0f}", f"{row['differ']} of {row['labelled']}"),
+            format_scores(row["agreement"], least=True),
         ]
         if judged:
             cells.append(format_scores(row["truth"], least=False))
