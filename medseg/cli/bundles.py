@@ -116,7 +116,10 @@ def import_nnunet(
     ],
     folds: Annotated[
         str | None,
-        typer.Option(help="Folds that are averaged, such as 0,1,2 or all. Default: all there are."),
+        typer.Option(
+            help="Folds that are averaged, such as 0,1,2; all is the one trained on all cases. "
+            "\\[default: those with a number]"
+        ),
     ] = None,
     configuration: Annotated[
         str | None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,13 @@ from medseg.bundles.nnunet.checkpoint import Checkpoint
 from medseg.bundles.nnunet.classes import Labels
 from medseg.bundles.nnunet.configuration import Configuration
 from medseg.bundles.nnunet.model_folder import ModelFolder
+from medseg.bundles.nnunet.plain_values import make_text
+from medseg.bundles.own.write_bundle import PACKAGES
 
 NOT_STATED = "not stated"
+
+_LICENCES = ("licence", "license", "Licence", "License")
+_PACKAGES = (*PACKAGES, "dynamic-network-architectures")
 
 _SCALINGS = {
     "ct": "cut to {percentile_00_5:g} to {percentile_99_5:g} HU, less {mean:g}, divided by {std:g}",
@@ -68,12 +74,12 @@ def describe_model(
         notes: what was left out of it.
     """
     dataset, plans = model.dataset, model.plans
-    name = str(dataset.get("name") or plans.get("dataset_name") or NOT_STATED)
-    licence = str(dataset.get("licence") or dataset.get("license") or NOT_STATED)
-    reference = str(dataset.get("reference") or NOT_STATED)
+    name = make_text(dataset.get("name") or plans.get("dataset_name") or NOT_STATED)
+    licence = make_text(next((dataset[key] for key in _LICENCES if dataset.get(key)), NOT_STATED))
+    reference = make_text(dataset.get("reference") or NOT_STATED)
     scores = {fold: model.read_score(fold) for fold in folds}
     known = {fold: round(score, 4) for fold, score in scores.items() if score is not None}
-    cases = dataset.get("numTraining")
+    cases = count_cases(dataset)
     title = f"{name}, {found.name}"
     metadata: dict[str, Any] = {
         "changelog": {"0.1.0": "imported from a model of nnU-Net v2"},
@@ -82,12 +88,13 @@ def describe_model(
         "data_source": name if reference == NOT_STATED else f"{name}: {reference}",
         "image_classes": "; ".join(_list_scalings(found, channels)),
         "copyright": licence,
+        "required_packages_version": {package: version(package) for package in _PACKAGES},
         "references": [
             "Isensee, F. et al. nnU-Net: a self-configuring method for deep learning-based "
             "biomedical image segmentation. Nature Methods 18, 203-211 (2021)."
         ],
     }
-    if isinstance(cases, int):
+    if cases is not None:
         metadata["training_cases"] = cases
     if notes:
         metadata["notes"] = list(notes)
@@ -99,6 +106,12 @@ def describe_model(
     return About(
         title, licence, reference, scores, metadata, _list_lines(found, channels, cases=cases)
     )
+
+
+def count_cases(dataset: Mapping[str, Any]) -> int | None:
+    """How many cases a model was trained on; None where dataset.json does not say it."""
+    stated = str(dataset.get("numTraining", ""))
+    return int(stated) if stated.isdigit() else None
 
 
 def write_card(

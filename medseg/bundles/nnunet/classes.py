@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from medseg.base.class_values import check_regions
+from medseg.bundles.nnunet.plain_values import check_name
 
 BACKGROUND, IGNORE = "background", "ignore"
 
@@ -32,8 +33,8 @@ def read_labels(dataset: Mapping[str, Any]) -> Labels:
     """The labels of a dataset.json of nnU-Net v2.
 
     Raises:
-        ValueError: there are none, they are not counted from 0 without gaps, or they are regions
-            that do not lie within each other.
+        ValueError: there are none, they are not counted from 0 without gaps, they are regions that
+            do not lie within each other, or a name is none.
 
     Example:
         >>> read_labels({"labels": {"background": 0, "liver": 1, "tumour": 2}}).channels
@@ -45,6 +46,8 @@ def read_labels(dataset: Mapping[str, Any]) -> Labels:
             "dataset.json has no labels with names to values and a background, as nnU-Net v2 "
             "writes them: it is not that of a model of nnU-Net v2"
         )
+    for name in labels:
+        check_name(name, "dataset.json")
     values = {name: _list_values(name, one) for name, one in labels.items()}
     if values[BACKGROUND] != [0]:
         raise ValueError(f"dataset.json has the background {labels[BACKGROUND]!r}: it must be 0")
@@ -86,7 +89,7 @@ def _read_regions(
             "classes that share no voxel are not taken for regions here"
         )
     for place, (name, value) in enumerate(zip(classes, painted, strict=True), start=1):
-        if value != place:
+        if str(value) != str(place):
             notes.append(f"{name} has the value {place} in label maps, {value} in nnU-Net's")
     return Labels(classes, True, len(classes), tuple(notes))
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from medseg.bundles.nnunet.architecture import find_architecture
+from medseg.bundles.nnunet.plain_values import get_mapping, read_numbers, read_whole
+from medseg.networks.nnunet.build import find_total_stride
 from medseg.transforms.nnunet.normalize import NEEDED
 
 SCHEMES = {
@@ -23,6 +25,9 @@ READERS = {"SimpleITKIO": None, "NibabelIO": None, "NibabelIOWithReorient": "RAS
 
 _PICTURES = ("NaturalImage2DIO", "Tiff3DIO")
 _RESAMPLING = "resample_data_or_seg_to_shape"
+_OWN_CLASSES = {"preprocessor_name": "DefaultPreprocessor", "label_manager": "LabelManager"}
+_ORDERS = (0, 1, 2, 3)
+_ORDER_OF_LOGITS = 1
 _ANISOTROPY = "separate_z_anisotropy_threshold"
 
 
@@ -69,10 +74,12 @@ def read_configuration(plans: Mapping[str, Any], name: str) -> Configuration:
         name: of the configuration.
 
     Raises:
-        ValueError: there is no such configuration, it is the second stage of a cascade, or it names
-            a network, a scaling, a resampling or a reader that is none of nnU-Net's own.
+        ValueError: there is no such configuration, it is the second stage of a cascade, it names a
+            network, a scaling, a resampling, a reader or another class that is none of nnU-Net's
+            own, or a value is damaged.
     """
     found = _inherit(plans, name)
+    _refuse_other_classes({**plans, **found})
     if before := found.get("previous_stage"):
         raise ValueError(
             f"the configuration {name} is the second stage of a cascade, which needs the labels of "
@@ -81,22 +88,79 @@ def read_configuration(plans: Mapping[str, Any], name: str) -> Configuration:
     architecture, options = find_architecture(found)
     schemes = [_name_scheme(one) for one in _get(found, "normalization_schemes", name)]
     forward, back = (_read_resampling(found, kind) for kind in ("data", "probabilities"))
+    if forward["anisotropy"] != back["anisotropy"]:
+        raise ValueError(
+            "plans.json resamples image and probabilities with another "
+            "separate_z_anisotropy_threshold, and only one is known here: predict with nnU-Net "
+            "itself"
+        )
     return Configuration(
         name=name,
-        patch_size=tuple(int(n) for n in _get(found, "patch_size", name)),
-        spacing_mm=tuple(float(mm) for mm in _get(found, "spacing", name)),
-        axes=tuple(int(axis) for axis in plans.get("transpose_forward", (0, 1, 2))),
+        patch_size=_read_patch(_get(found, "patch_size", name), options),
+        spacing_mm=_read_spacing(_get(found, "spacing", name)),
+        axes=_read_axes(plans.get("transpose_forward", (0, 1, 2))),
         architecture=architecture,
         options=options,
         schemes=tuple(schemes),
         properties=_list_properties(plans, schemes),
-        inside=tuple(bool(one) for one in _get(found, "use_mask_for_norm", name)),
+        inside=_read_masks(_get(found, "use_mask_for_norm", name), len(schemes)),
         orientation=_find_orientation(plans),
-        order=int(forward.get("order", 3)),
-        slices=forward.get("force_separate_z"),
-        slices_of_logits=back.get("force_separate_z"),
-        anisotropy=float(forward.get(_ANISOTROPY, 3.0)),
+        order=forward["order"],
+        slices=forward["slices"],
+        slices_of_logits=back["slices"],
+        anisotropy=forward["anisotropy"],
     )
+
+
+def _refuse_other_classes(plans: Mapping[str, Any]) -> None:
+    """Refuse preprocessing and labels by other classes than nnU-Net's own."""
+    for key, own in _OWN_CLASSES.items():
+        if plans.get(key, own) != own:
+            raise ValueError(
+                f"plans.json has {key} {plans[key]!r}, and only {own} is known: predict with "
+                "nnU-Net itself"
+            )
+
+
+def _read_patch(value: Any, options: Mapping[str, Any]) -> tuple[int, ...]:
+    """The patch, which the strides of the network divide."""
+    stride = find_total_stride(options["strides"])
+    patch = read_whole("patch_size", value, least=1, count=len(stride))
+    if any(size % step for size, step in zip(patch, stride, strict=True)):
+        raise ValueError(
+            f"plans.json has patch_size {list(patch)}, which is no multiple of the network's "
+            f"stride {list(stride)}: it is damaged"
+        )
+    return patch
+
+
+def _read_spacing(value: Any) -> tuple[float, ...]:
+    spacing = read_numbers("spacing", value)
+    if len(spacing) not in (2, 3) or min(spacing) <= 0:
+        raise ValueError(
+            f"plans.json has spacing {list(spacing)}, and needs 2 or 3 lengths above 0: it is "
+            "damaged"
+        )
+    return spacing
+
+
+def _read_axes(value: Any) -> tuple[int, ...]:
+    axes = read_whole("transpose_forward", value, least=0, count=3)
+    if sorted(axes) != [0, 1, 2]:
+        raise ValueError(
+            f"plans.json has transpose_forward {list(axes)}, and needs 0, 1 and 2 in some order: "
+            "it is damaged"
+        )
+    return axes
+
+
+def _read_masks(value: Any, channels: int) -> tuple[bool, ...]:
+    if not isinstance(value, list) or [type(one) for one in value] != [bool] * channels:
+        raise ValueError(
+            f"plans.json has use_mask_for_norm {value!r}, and needs true or false for each of "
+            f"{channels} channels: it is damaged"
+        )
+    return tuple(value)
 
 
 def _inherit(plans: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -152,19 +216,33 @@ def _list_properties(
                 f"plans.json lacks {', '.join(missing)} of channel {place}, which is scaled as CT: "
                 "it is incomplete"
             )
-        found.append({name: float(one[name]) for name in NEEDED})
+        values = read_numbers(f"{key} of channel {place}", [one[name] for name in NEEDED])
+        found.append(dict(zip(NEEDED, map(float, values), strict=True)))
     return tuple(found)
 
 
-def _read_resampling(found: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
-    """The settings of a resampling, which has to be nnU-Net's own."""
+def _read_resampling(found: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """The settings of a resampling, which has to be nnU-Net's own, with its defaults."""
     function = found.get(f"resampling_fn_{kind}", _RESAMPLING)
     if function != _RESAMPLING:
         raise ValueError(
             f"plans.json resamples by {function!r}, and only {_RESAMPLING} is known: its labels "
             "would lie elsewhere, predict with nnU-Net itself"
         )
-    return found.get(f"resampling_fn_{kind}_kwargs", {})
+    section = f"resampling_fn_{kind}_kwargs"
+    given = get_mapping(found, section)
+    order, across = given.get("order", 3), given.get("order_z", 0)
+    orders = _ORDERS if kind == "data" else (_ORDER_OF_LOGITS,)
+    slices = given.get("force_separate_z", False)
+    known = order in orders and not isinstance(order, bool) and across == 0
+    if not known or not (slices is None or isinstance(slices, bool)):
+        raise ValueError(
+            f"plans.json has {section} with order {order!r}, order_z {across!r} and "
+            f"force_separate_z {slices!r}, and only {' or '.join(map(str, orders))}, 0, and true, "
+            "false or null are known: predict with nnU-Net itself"
+        )
+    (anisotropy,) = read_numbers(_ANISOTROPY, [given.get(_ANISOTROPY, 3.0)])
+    return {"order": order, "slices": slices, "anisotropy": float(anisotropy)}
 
 
 def _find_orientation(plans: Mapping[str, Any]) -> str | None:

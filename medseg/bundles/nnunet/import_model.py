@@ -16,11 +16,12 @@ from medseg.base.channels.file_names import make_channel_name
 from medseg.base.files import check_folder
 from medseg.base.text import count_noun
 from medseg.bundles.bundle import refuse_existing
-from medseg.bundles.nnunet.card import describe_model, write_card
+from medseg.bundles.nnunet.card import count_cases, describe_model, write_card
 from medseg.bundles.nnunet.checkpoint import Checkpoint, read_checkpoint
 from medseg.bundles.nnunet.classes import Labels, read_labels
 from medseg.bundles.nnunet.configuration import Configuration, read_configuration
 from medseg.bundles.nnunet.model_folder import ModelFolder, choose_folds, open_model
+from medseg.bundles.nnunet.plain_values import explain_damage
 from medseg.bundles.nnunet.same_training import check_folds, check_training
 from medseg.bundles.nnunet.task import make_task
 from medseg.bundles.nnunet.weights import (
@@ -93,15 +94,12 @@ def import_model(
         read = {fold: read_checkpoint(file) for fold, file in files.items()}
         first = read[chosen[0]]
         check_folds(read)
-        labels = read_labels(model.dataset)
-        _refuse_pictures(model.dataset)
-        found = read_configuration(model.plans, _name_configuration(model, first, configuration))
-        for fold, one in read.items():
-            check_training(found, labels, one, file=files[fold])
-        channels = _list_channels(model, found)
-        options = use_batch_norm(found.options, first.weights)
+        with explain_damage(f"plans.json or dataset.json of {model.path}"):
+            found, labels = _read(model, read, files, configuration=configuration)
+            channels = _list_channels(model, found)
+            options = use_batch_norm(found.options, first.weights)
         states = _fit(found, options, labels, read, files, in_channels=len(channels))
-        notes = (*labels.notes, *_list_notes(model, found, first, chosen))
+        notes = (*labels.notes, *_list_notes(model, first, chosen))
         task = make_task(
             out.name, found, options, labels, channels=channels, mirror_axes=first.mirror_axes
         )
@@ -112,9 +110,26 @@ def import_model(
             task,
             about=about.metadata,
             texts=write_card(out, about, checkpoint=first, notes=notes),
-            finish=lambda made: _save(made, states, cases=model.dataset.get("numTraining")),
+            finish=lambda made: _save(made, states, cases=count_cases(model.dataset)),
         )
     return Imported(out, chosen, found.name, tuple(notes))
+
+
+def _read(
+    model: ModelFolder,
+    read: Mapping[str, Checkpoint],
+    files: Mapping[str, Path],
+    *,
+    configuration: str | None,
+) -> tuple[Configuration, Labels]:
+    """What the network sees and finds, which all checkpoints were trained for."""
+    _refuse_pictures(model.dataset)
+    labels = read_labels(model.dataset)
+    first = next(iter(read.values()))
+    found = read_configuration(model.plans, _name_configuration(model, first, configuration))
+    for fold, one in read.items():
+        check_training(found, labels, one, dataset=model.dataset, file=files[fold])
+    return found, labels
 
 
 def _refuse_pictures(dataset: Mapping[str, Any]) -> None:
@@ -186,9 +201,7 @@ def _fit(
     return states
 
 
-def _list_notes(
-    model: ModelFolder, found: Configuration, first: Checkpoint, folds: Sequence[str]
-) -> list[str]:
+def _list_notes(model: ModelFolder, first: Checkpoint, folds: Sequence[str]) -> list[str]:
     """What was left out of the model, one line each."""
     used = f"folds {', '.join(folds)} are averaged" if folds[1:] else f"fold {folds[0]} is used"
     notes = [f"fold {fold} is left out: {used}" for fold in model.folds if fold not in folds]
@@ -204,17 +217,15 @@ def _list_notes(
         )
     if not first.mirror_axes:
         notes.append("it was trained without mirroring, and predicts so")
-    if found.orientation is None:
-        notes.append("axes are taken as files store them, as nnU-Net does")
     return notes
 
 
-def _save(made: Path, states: Sequence[Mapping[str, Tensor]], *, cases: Any) -> None:
+def _save(made: Path, states: Sequence[Mapping[str, Tensor]], *, cases: int | None) -> None:
     """Write the weights, which carry what they were trained for."""
     config = json.loads((made / "configs" / "inference.json").read_text())
     trained = TrainedOn(
         about={"name": config["name"]},
-        cases=cases if isinstance(cases, int) else 0,
+        cases=cases or 0,
         modality=config["modality"],
         dimensions=3,
         settings=choose_settings(config),

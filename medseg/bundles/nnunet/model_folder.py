@@ -62,6 +62,10 @@ class ModelFolder:
             FileNotFoundError: it has none, or none of that name.
         """
         folder = self.path / f"fold_{fold}"
+        if name is not None and Path(name).name != name:
+            raise FileNotFoundError(
+                f"{name} leads out of {folder}: name one of its files by --checkpoint"
+            )
         for file in [name] if name else CHECKPOINTS:
             if (folder / file).is_file():
                 return folder / file
@@ -111,7 +115,7 @@ def choose_folds(model: ModelFolder, asked: Sequence[str] | None) -> tuple[str, 
     if missing := [fold for fold in asked if fold not in model.folds]:
         raise FileNotFoundError(
             f"{model.path} has no trained fold {', '.join(missing)}: name some of "
-            f"{', '.join(model.folds)} by --folds"
+            f"{', '.join(model.folds)} by --folds, with commas between them"
         )
     return tuple(dict.fromkeys(asked))
 

@@ -28,7 +28,7 @@ _SCHEMA = (
     "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/"
     "meta_schema_20240725.json"
 )
-_PACKAGES = ("medseg", "pytorch-ignite", "nibabel", "pydicom", "SimpleITK", "tensorboard")
+PACKAGES = ("medseg", "pytorch-ignite", "nibabel", "pydicom", "SimpleITK", "tensorboard")
 _LICENCE = """No licence has been chosen for this bundle yet: put its text here before you pass the
 bundle on. Weights are bound by the terms of the data that they were trained on, see
 docs/data_license.txt.
@@ -244,7 +244,7 @@ def _describe(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
         "monai_version": version("monai"),
         "pytorch_version": version("torch").partition("+")[0],
         "numpy_version": version("numpy"),
-        "required_packages_version": {package: version(package) for package in _PACKAGES},
+        "required_packages_version": {package: version(package) for package in PACKAGES},
         "supported_apps": {},
         "name": f"Segmentation of {name}",
         "task": f"Segmentation of {', '.join(classes)}",

@@ -43,7 +43,7 @@ def make_configuration(dims=3, architecture="PlainConvUNet", channels=1, **chang
         "resampling_fn_data": "resample_data_or_seg_to_shape",
         "resampling_fn_data_kwargs": {"is_seg": False, "order": 3, "force_separate_z": None},
         "resampling_fn_probabilities": "resample_data_or_seg_to_shape",
-        "resampling_fn_probabilities_kwargs": {"is_seg": False, "order": 1},
+        "resampling_fn_probabilities_kwargs": {"order": 1, "force_separate_z": None},
         "architecture": {
             "network_class_name": f"{UNETS}.{architecture}",
             "arch_kwargs": arguments,

@@ -49,6 +49,21 @@ def test_images_are_turned_where_the_reader_turned_them():
         ({"resampling_fn_data": "resample_torch_simple"}, "resamples by 'resample_torch_simple'"),
         ({"previous_stage": "3d_lowres"}, "second stage of a cascade.*import 3d_lowres"),
         ({"inherits_from": "3d_fullres"}, "inherit from each other"),
+        ({"preprocessor_name": "MyPreprocessor"}, "only DefaultPreprocessor is known"),
+        ({"resampling_fn_data_kwargs": {"order": 5}}, "order 5.*only 0 or 1 or 2 or 3,"),
+        ({"resampling_fn_data_kwargs": {"order_z": 1}}, "order_z 1"),
+        ({"resampling_fn_probabilities_kwargs": {"order": 0}}, "order 0.*only 1,"),
+        ({"resampling_fn_data_kwargs": {"force_separate_z": "$exit()"}}, "true, false or null"),
+        ({"resampling_fn_data_kwargs": [1]}, "needs a section"),
+        (
+            {"resampling_fn_data_kwargs": {"separate_z_anisotropy_threshold": 2}},
+            "separate_z_anisotropy_threshold",
+        ),
+        ({"spacing": [1.0, "a", 1.0]}, "spacing .* needs numbers"),
+        ({"spacing": [1.0, 0, 1.0]}, "lengths above 0"),
+        ({"patch_size": [8, 8]}, "needs 3 numbers"),
+        ({"patch_size": [8, 8, 7]}, "no multiple of the network's stride"),
+        ({"use_mask_for_norm": [0]}, "needs true or false"),
         ({"inherits_from": "absent"}, "no configuration 'absent': name one of 3d_fullres"),
     ],
 )
@@ -82,3 +97,26 @@ def test_a_configuration_that_lacks_a_key_is_refused_by_it(key):
 def test_another_name_is_answered_with_those_that_there_are():
     with pytest.raises(ValueError, match="no configuration '2d': name one of 3d_fullres"):
         read_configuration(make_plans(), "2d")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"label_manager": "MyLabelManager"}, "only LabelManager is known"),
+        ({"transpose_forward": [0, 1, 1]}, "needs 0, 1 and 2"),
+        ({"transpose_forward": "$exit()"}, "transpose_forward .* needs 3 numbers"),
+        (
+            {"foreground_intensity_properties_per_channel": {"0": {**CT, "std": "$exit()"}}},
+            "needs numbers",
+        ),
+    ],
+)
+def test_values_of_the_plans_that_are_none_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        read(**changes)
+
+
+def test_a_resampling_that_does_not_say_it_is_not_by_slices():
+    bare = {"resampling_fn_data_kwargs": {}, "resampling_fn_probabilities_kwargs": {"order": 1}}
+    found = read(make_configuration(**bare))
+    assert (found.order, found.slices, found.slices_of_logits) == (3, False, False)

@@ -218,3 +218,52 @@ def test_a_place_that_cannot_be_written_is_refused_in_one_line(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match=r"is not a folder.*choose another folder"):
         import_model(tmp_path / "model", tmp_path / "file" / "one")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"architecture": "PlainConvUNet"}, "value of another kind"),
+        ({"normalization_schemes": 3}, "value of another kind"),
+        ({"resampling_fn_data_kwargs": {"force_separate_z": "$exit()"}}, "force_separate_z"),
+    ],
+)
+def test_damaged_plans_are_refused_in_one_line(tmp_path, changes, message):
+    model = write_model(tmp_path / "model")
+    plans = make_plans()
+    plans["configurations"]["3d_fullres"] |= changes
+    (model / "plans.json").write_text(json.dumps(plans))
+    with pytest.raises(ValueError, match=message):
+        import_model(model, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_no_text_of_the_model_is_ever_evaluated(tmp_path):
+    texts = dict.fromkeys(("name", "reference", "License", "description"), "$1/0")
+    made = import_model(
+        write_model(tmp_path / "model", channels=("$1/0",), **texts), tmp_path / "bundle"
+    )
+    for name in ("task.json", "configs/inference.json", "configs/metadata.json"):
+        assert '"$1/0"' not in (made.folder / name).read_text()
+    assert segment(made.folder, make_volume()).mask.shape == (11, 12, 9)
+
+
+@pytest.mark.parametrize("name", ["$exit()", "@device", "_target_", "a#b", "%x"])
+def test_a_label_that_a_config_would_interpret_is_refused(tmp_path, name):
+    model = write_model(tmp_path / "model", labels={"background": 0, name: 1, "b": 2})
+    with pytest.raises(ValueError, match="would not take for text"):
+        import_model(model, tmp_path / "bundle")
+
+
+def test_the_metadata_name_the_package_of_the_network(tmp_path):
+    made = import_model(write_model(tmp_path / "model"), tmp_path / "bundle")
+    metadata = json.loads((made.folder / "configs/metadata.json").read_text())
+    assert "dynamic-network-architectures" in metadata["required_packages_version"]
+
+
+def test_a_fast_model_segments_in_fewer_windows_and_finds_about_the_same(tmp_path):
+    made = import_model(write_model(tmp_path / "model"), tmp_path / "bundle")
+    image = make_volume((24, 24, 24))
+    fast = Segmenter(made.folder, force=True, predictor="eager", fast=True)(image).mask
+    assert fast.shape == (24, 24, 24)
+    assert (fast == segment(made.folder, image).mask).mean() > 0.5

@@ -10,7 +10,8 @@ from medseg.bundles.nnunet.classes import read_labels
 from medseg.bundles.nnunet.configuration import read_configuration
 from medseg.bundles.nnunet.same_training import check_folds, check_training
 
-DATASET = {"labels": {"background": 0, "liver": 1}}
+DATASET = {"labels": {"background": 0, "liver": 1}, "channel_names": {"0": "CT"}}
+OTHER_ORDER = {"order": 1, "force_separate_z": None}
 
 
 def make(configuration="3d_fullres", mirror_axes=(0,), plans=None, dataset=None):
@@ -21,7 +22,8 @@ def make(configuration="3d_fullres", mirror_axes=(0,), plans=None, dataset=None)
 
 def check(checkpoint):
     found = read_configuration(make_plans(), "3d_fullres")
-    check_training(found, read_labels(DATASET), checkpoint, file=Path("x.pth"))
+    labels = read_labels(DATASET)
+    check_training(found, labels, checkpoint, dataset=DATASET, file=Path("x.pth"))
 
 
 def test_folds_of_one_training_pass():
@@ -51,6 +53,18 @@ def test_a_checkpoint_that_says_nothing_or_the_same_passes():
         ({"plans": make_plans(configuration=make_configuration(spacing=[2.0] * 3))}, "spacing_mm"),
         ({"plans": make_plans(transpose_forward=[2, 0, 1])}, "axes"),
         ({"dataset": {"labels": {"background": 0, "kidney": 1}}}, "the labels kidney"),
+        ({"dataset": {**DATASET, "channel_names": {"0": "PET"}}}, "channel_names"),
+        ({"dataset": {**DATASET, "regions_class_order": [2]}}, "regions_class_order"),
+        ({"plans": make_plans(configuration=make_configuration(patch_size=[4] * 3))}, "patch_size"),
+        (
+            {
+                "plans": make_plans(
+                    configuration=make_configuration(resampling_fn_data_kwargs=OTHER_ORDER)
+                )
+            },
+            "order 1",
+        ),
+        ({"mirror_axes": (0, 7)}, "mirroring along"),
     ],
 )
 def test_a_checkpoint_that_says_something_else_is_refused(told, message):

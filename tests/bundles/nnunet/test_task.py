@@ -1,6 +1,5 @@
 """Task: the task file names the layers of nnU-Net's models, and how the network sees an image."""
 
-import pytest
 from bundles.nnunet.models import make_configuration, make_plans
 
 from medseg.bundles.nnunet.classes import read_labels
@@ -36,6 +35,36 @@ def test_several_channels_have_names():
     assert (task["in_channels"], task["image_channels"]) == (2, ["ct", "pet"])
 
 
-@pytest.mark.parametrize("key", ["spacing_mm", "schemes", "properties", "order", "anisotropy"])
-def test_what_the_network_sees_is_in_the_task(key):
-    assert key in make()["prepare"]
+def test_what_the_network_sees_is_in_the_task():
+    changes = {
+        "spacing": [2.5, 0.8, 0.7],
+        "use_mask_for_norm": [True],
+        "normalization_schemes": ["ZScoreNormalization"],
+        "resampling_fn_data_kwargs": {"order": 1, "separate_z_anisotropy_threshold": 4},
+        "resampling_fn_probabilities_kwargs": {
+            "order": 1,
+            "force_separate_z": True,
+            "separate_z_anisotropy_threshold": 4,
+        },
+    }
+    plans = make_plans(
+        configuration=make_configuration(**changes),
+        transpose_forward=[2, 0, 1],
+        image_reader_writer="NibabelIOWithReorient",
+    )
+    found = read_configuration(plans, "3d_fullres")
+    task = make_task("x", found, found.options, LABELS, channels=["mr"], mirror_axes=())
+    assert task["prepare"] == {
+        "_target_": "medseg.transforms.nnunet.prepare.PrepareForNnunetd",
+        "keys": "image",
+        "spacing_mm": [2.5, 0.8, 0.7],
+        "axes": [2, 0, 1],
+        "schemes": ["z_score"],
+        "properties": [{}],
+        "inside": [True],
+        "orientation": "RAS",
+        "order": 1,
+        "slices": False,
+        "slices_of_logits": True,
+        "anisotropy": 4.0,
+    }
