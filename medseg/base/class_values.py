@@ -25,6 +25,10 @@ MOST_CLASSES = IGNORE - 1
 """Foreground classes of a task, at most: 0 is the background and `IGNORE` marks what is ignored."""
 
 
+INTERPRETED = ("$", "@", "%", "_", "+")
+"""What no name may begin with, since MONAI evaluates or interprets it in a config."""
+
+
 def list_ignored_values(ignore: Ignored) -> tuple[int, ...]:
     """The ignored label values as a tuple.
 
@@ -49,8 +53,9 @@ def check_classes(classes: Classes) -> None:
 
     Raises:
         TypeError: a class with something else than a list of whole numbers.
-        ValueError: no classes, more than `MOST_CLASSES`, one that gathers no value or is called as
-            the background, or regions that do not lie within each other, see `check_regions`.
+        ValueError: no classes, more than `MOST_CLASSES`, one that gathers no value, is called as
+            the background or by what is no name (see `check_name`), or regions that do not lie
+            within each other, see `check_regions`.
     """
     if isinstance(classes, Mapping) and len(classes) > MOST_CLASSES:
         raise ValueError(describe_too_many(len(classes)))
@@ -60,6 +65,7 @@ def check_classes(classes: Classes) -> None:
             "pass for instance {'liver': [1, 2]}"
         )
     for name, values in classes.items():
+        check_name(name)
         if not isinstance(values, Sequence) or isinstance(values, str):
             raise TypeError(f"class {name!r} has the label values {values!r}: write a list")
         if not values:
@@ -76,6 +82,21 @@ def check_classes(classes: Classes) -> None:
                 "instance [1, 2]"
             )
     check_regions(classes)
+
+
+def check_name(name: str) -> None:
+    """Refuse a class whose name MONAI would evaluate or interpret in a config.
+
+    Names come from files of others, such as a dataset.json, and no text from outside is evaluated.
+
+    Raises:
+        ValueError: it begins with one of `INTERPRETED`, or holds what divides the ids of a config.
+    """
+    if name.startswith(INTERPRETED) or "#" in name or "::" in name:
+        raise ValueError(
+            f"a class is called {name!r}, which a config would not take for text: give it a name "
+            f"without {' '.join(INTERPRETED)} at its beginning, # and ::"
+        )
 
 
 def check_names(key: str, names: Iterable[str], classes: Classes) -> None:

@@ -110,3 +110,13 @@ def test_the_command_line_answers_before_data_and_torch(tmp_path, repository):
     )
     assert done.stderr.count("\n") == 1
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("name", ["$exit()", "@device", "%x", "_target_", "+x", "a#b", "a::b"])
+def test_a_name_that_a_config_would_interpret_is_refused(name):
+    with pytest.raises(ValueError, match="would not take for text"):
+        check_classes({name: [1]})
+
+
+def test_other_names_are_taken():
+    check_classes({"left kidney (cortex), 50 %": [1]})

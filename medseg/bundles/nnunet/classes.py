@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from medseg.base.class_values import check_regions
-from medseg.bundles.nnunet.plain_values import check_name
+from medseg.base.class_values import check_name, check_regions
 
 BACKGROUND, IGNORE = "background", "ignore"
 
@@ -47,7 +46,7 @@ def read_labels(dataset: Mapping[str, Any]) -> Labels:
             "writes them: it is not that of a model of nnU-Net v2"
         )
     for name in labels:
-        check_name(name, "dataset.json")
+        check_name(name)
     values = {name: _list_values(name, one) for name, one in labels.items()}
     if values[BACKGROUND] != [0]:
         raise ValueError(f"dataset.json has the background {labels[BACKGROUND]!r}: it must be 0")

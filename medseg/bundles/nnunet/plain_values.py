@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-EVALUATED = ("$", "@", "%", "_", "+")
-"""What a text or a name must not begin with: MONAI evaluates or interprets it in a config."""
+from medseg.base.class_values import INTERPRETED
 
 
 def read_numbers(key: str, value: Any, *, count: int | None = None) -> tuple[float, ...]:
@@ -44,19 +43,6 @@ def read_whole(key: str, value: Any, *, least: int, count: int | None = None) ->
     return tuple(int(one) for one in numbers)
 
 
-def check_name(name: str, file: str) -> None:
-    """Refuse a name that MONAI would evaluate or interpret in a config.
-
-    Raises:
-        ValueError: it begins with one of `EVALUATED`, or holds what divides ids.
-    """
-    if name.startswith(EVALUATED) or "#" in name or "::" in name:
-        raise ValueError(
-            f"{file} has the name {name!r}, which a config would not take for text: give it "
-            f"another one, without {' '.join(EVALUATED)} at its beginning, # and ::"
-        )
-
-
 def make_text(value: Any) -> str:
     """A text of a model's files, which no config evaluates.
 
@@ -64,7 +50,7 @@ def make_text(value: Any) -> str:
         >>> make_text("$print(1)")
         'print(1)'
     """
-    return str(value).lstrip("".join(EVALUATED) + " ")
+    return str(value).lstrip("".join(INTERPRETED) + " ")
 
 
 @contextmanager
