@@ -24,7 +24,6 @@ BACKGROUND = "background"
 MOST_CLASSES = IGNORE - 1
 """Foreground classes of a task, at most: 0 is the background and `IGNORE` marks what is ignored."""
 
-
 INTERPRETED = ("$", "@", "%", "_", "+")
 """What no name may begin with, since MONAI evaluates or interprets it in a config."""
 
@@ -65,7 +64,7 @@ def check_classes(classes: Classes) -> None:
             "pass for instance {'liver': [1, 2]}"
         )
     for name, values in classes.items():
-        check_name(name)
+        check_name(str(name))
         if not isinstance(values, Sequence) or isinstance(values, str):
             raise TypeError(f"class {name!r} has the label values {values!r}: write a list")
         if not values:
@@ -95,7 +94,7 @@ def check_name(name: str) -> None:
     if name.startswith(INTERPRETED) or "#" in name or "::" in name:
         raise ValueError(
             f"a class is called {name!r}, which a config would not take for text: give it a name "
-            f"without {' '.join(INTERPRETED)} at its beginning, # and ::"
+            f"that begins with none of {' '.join(INTERPRETED)} and holds neither # nor ::"
         )
 
 

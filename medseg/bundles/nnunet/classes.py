@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from medseg.base.class_values import check_name, check_regions
+from medseg.base.class_values import (
+    MOST_CLASSES,
+    check_name,
+    check_regions,
+    describe_too_many,
+)
 
 BACKGROUND, IGNORE = "background", "ignore"
 
@@ -56,6 +61,8 @@ def read_labels(dataset: Mapping[str, Any]) -> Labels:
     classes = {n: v for n, v in values.items() if n not in (BACKGROUND, IGNORE) and v != [0]}
     if not classes:
         raise ValueError("dataset.json has no labels but the background: there is nothing to find")
+    if len(classes) > MOST_CLASSES:
+        raise ValueError(f"dataset.json: {describe_too_many(len(classes))}, and train it anew")
     if any(isinstance(one, list) and len(one) > 1 for one in labels.values()):
         return _read_regions(classes, dataset, notes)
     order = sorted(classes, key=lambda name: classes[name])

@@ -238,8 +238,8 @@ def _read_resampling(found: Mapping[str, Any], kind: str) -> dict[str, Any]:
     if not known or not (slices is None or isinstance(slices, bool)):
         raise ValueError(
             f"plans.json has {section} with order {order!r}, order_z {across!r} and "
-            f"force_separate_z {slices!r}, and only {' or '.join(map(str, orders))}, 0, and true, "
-            "false or null are known: predict with nnU-Net itself"
+            f"force_separate_z {slices!r}. Known are order {' or '.join(map(str, orders))}, "
+            "order_z 0 and force_separate_z true, false or null: predict with nnU-Net itself"
         )
     (anisotropy,) = read_numbers(_ANISOTROPY, [given.get(_ANISOTROPY, 3.0)])
     return {"order": order, "slices": slices, "anisotropy": float(anisotropy)}

@@ -56,7 +56,13 @@ def list_changes(
 
 @contextmanager
 def importable(bundle: Path) -> Iterator[None]:
-    """Let the code that a bundle carries be imported, as from a shell in its folder."""
+    """Let the code that a bundle carries be imported, as from a shell in its folder.
+
+    A bundle without such code changes nothing.
+    """
+    if not (bundle / _OWN_CODE).is_dir():
+        yield
+        return
     place = str(bundle.absolute())
     for name in [name for name in sys.modules if name.partition(".")[0] == _OWN_CODE]:
         del sys.modules[name]  # of another bundle

@@ -60,3 +60,9 @@ def test_labels_of_another_kind_are_refused(labels, message):
 def test_regions_that_do_not_nest_are_refused(labels, order, message):
     with pytest.raises(ValueError, match=message):
         read({"background": 0, **labels}, regions_class_order=order)
+
+
+def test_more_labels_than_a_label_map_holds_are_refused():
+    labels = {"background": 0, **{f"l{value}": value for value in range(1, 256)}}
+    with pytest.raises(ValueError, match="255 classes are more than 254"):
+        read_labels({"labels": labels})

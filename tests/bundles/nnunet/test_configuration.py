@@ -50,9 +50,9 @@ def test_images_are_turned_where_the_reader_turned_them():
         ({"previous_stage": "3d_lowres"}, "second stage of a cascade.*import 3d_lowres"),
         ({"inherits_from": "3d_fullres"}, "inherit from each other"),
         ({"preprocessor_name": "MyPreprocessor"}, "only DefaultPreprocessor is known"),
-        ({"resampling_fn_data_kwargs": {"order": 5}}, "order 5.*only 0 or 1 or 2 or 3,"),
+        ({"resampling_fn_data_kwargs": {"order": 5}}, "order 5.*order 0 or 1 or 2 or 3,"),
         ({"resampling_fn_data_kwargs": {"order_z": 1}}, "order_z 1"),
-        ({"resampling_fn_probabilities_kwargs": {"order": 0}}, "order 0.*only 1,"),
+        ({"resampling_fn_probabilities_kwargs": {"order": 0}}, "order 0.*order 1,"),
         ({"resampling_fn_data_kwargs": {"force_separate_z": "$exit()"}}, "true, false or null"),
         ({"resampling_fn_data_kwargs": [1]}, "needs a section"),
         (

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -54,3 +55,11 @@ def test_code_of_two_bundles_is_not_mixed_up(tmp_path):
             found.append(of.name)
         assert str(tmp_path / name) not in sys.path
     assert found == ["a", "b"]
+
+
+def test_a_bundle_without_code_leaves_what_is_imported(tmp_path, monkeypatch):
+    own = ModuleType("scripts")
+    monkeypatch.setitem(sys.modules, "scripts", own)
+    with importable(tmp_path):
+        assert sys.modules["scripts"] is own
+        assert str(tmp_path) not in sys.path

@@ -16,7 +16,7 @@ from medseg.inference.tiles.tiling import Tiling
         ({"roi_size": 4, "halo": "all"}, "got halo 'all'"),
         ({"roi_size": 4, "batch_size": 0}, "batch_size must be a whole number of 1 or more, got 0"),
         ({"roi_size": 4, "mode": "tile"}, "mode must be one of crop, blend, got 'tile'"),
-        ({"roi_size": 4, "edge": "zero"}, "edge must be one of mirror, network, got 'zero'"),
+        ({"roi_size": 4, "edge": "wrap"}, "edge must be one of mirror, network, zero, got 'wrap'"),
         (
             {"roi_size": 4, "weights": "flat"},
             "weights must be one of gaussian, nnunet, constant, got 'flat'",
